@@ -1,0 +1,1 @@
+"""The referrals service of TOGHETER."""
