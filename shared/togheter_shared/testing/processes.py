@@ -110,11 +110,10 @@ def spawn(
     """
     with log.open("ab") as output:
         started = subprocess.run(
-            ["/bin/sh", "-c", '"$@" </dev/null >&3 2>&3 3>&- & echo $!', "sh", *map(str, command)],
+            ["/bin/sh", "-c", '"$@" </dev/null >&2 & echo $!', "sh", *map(str, command)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=output,
-            pass_fds=_as_fd_3(output.fileno()),
             env=dict(env),
             cwd=cwd,
             start_new_session=True,
@@ -152,7 +151,7 @@ def run(
         raise ServerError(f"{what}: no end after {timeout:.0f} s") from error
     if done.returncode != 0:
         raise ServerError(f"{what} failed:\n{last_lines(done.stdout)}")
-    return done.stdout
+    return str(done.stdout)
 
 
 def identity(user: str | None) -> dict[str, Any]:
@@ -175,18 +174,33 @@ def is_ours(pid: object, mark: str) -> bool:
 
 def end(pid: object, mark: str, *, first: signal.Signals, patience: float = 30) -> None:
     """Ask our process to end, wait until it has, and kill it when it does not."""
+    if not isinstance(pid, int) or not is_ours(pid, mark):
+        return
     for sent, seconds in ((first, patience), (signal.SIGKILL, 10.0)):
-        if not isinstance(pid, int) or not is_ours(pid, mark):
-            return
         try:
             os.kill(pid, sent)
         except ProcessLookupError:
             return
         deadline = time.monotonic() + seconds
-        while is_ours(pid, mark) and time.monotonic() < deadline:
+        while time.monotonic() < deadline:
+            if has_ended(pid):
+                return
             time.sleep(0.02)
-    if is_ours(pid, mark):
-        raise ServerError(f"process {pid} does not end, not even when killed")
+    raise ServerError(f"process {pid} does not end, not even when killed")
+
+
+def has_ended(pid: int) -> bool:
+    """Whether nothing of the process is left but perhaps an entry that its parent has not read.
+
+    An ending process loses its command line first and its sockets later: `is_ours` is not enough.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return True
+    state, *numbers = stat.rpartition(")")[2].split()
+    threads = int(numbers[16])
+    return state in "ZX" and threads <= 1
 
 
 def tail(log: Path, lines: int = 25) -> str:
@@ -204,7 +218,7 @@ def last_lines(text: str, lines: int = 25) -> str:
     return "\n".join(text.rstrip().splitlines()[-lines:])
 
 
-# --- the folder of a server that refuses root ------------------------------------------------------
+# --- the folder of a server that refuses root --------------------------------------------------
 
 
 def ordinary_user() -> str | None:
@@ -255,7 +269,3 @@ def place(folder: Path, user: str | None, remembered: object = None) -> Path:
             return outside
         shutil.rmtree(outside)
     raise ServerError(f"user {user} reaches neither {folder} nor /var/tmp nor /tmp")
-
-
-def _as_fd_3(descriptor: int) -> tuple[int, ...]:
-    raise NotImplementedError(descriptor)
