@@ -10,7 +10,28 @@ from togheter_intake.spelling import ascii_digits, fold, without_marks
 from togheter_shared.contracts.intake import Birth, BirthPrecision
 
 UNKNOWN = Birth()
-MAX_AGE = re.compile(
+MAX_AGE = 125
+BIRTH_WAY_OUT = (
+    "scrivi giorno/mese/anno, o solo mese/anno, o solo l'anno, o «circa 1990», o lascia vuoto"
+)
+
+_LONGEST = 60
+_ABOUT_WORD = (
+    r"circa|ca\.?|c\.|approssimativ\w+|approx\.?|forse|presunt\w+|presumibil\w+|stimat\w+|"
+    r"probabil\w+|about|intorno al|attorno al|verso il|env\.?|environ"
+)
+_ABOUT = re.compile(
+    rf"^(?:(?:{_ABOUT_WORD})\s*(?:nel |il )?|[~≈]\s*)(.+)$"
+    rf"|^(.+?)[\s,]*\(?(?:\b(?:{_ABOUT_WORD})|\?)\)?$"
+)
+_INTRODUCTION = re.compile(r"^(?:nat[oa]\s+)?(?:(?:nel|il|l'|dal|in|anno|nato|nata|classe)\s+)+")
+_HIDDEN_YEAR = re.compile(r"(?:19|20)(?:\d[?x_*-]|[?x_*-]{2})")
+_DECADE = re.compile(
+    r"(?:(?:fine|inizio|meta|primi)\s+(?:degli\s+)?)?(?:anni|anno)\s*'?(?:19|20)?\d0"
+    r"|(?:19|20)(?:\d[?x_*-]|[?x_*-]{2})"
+)
+_RANGE = re.compile(r"(?:tra (?:il )?)?(\d{4})\s*(?:-|/|e(?: il)?|o)\s*(\d{4})")
+_AGE = re.compile(
     r"(?:eta\s*:?\s*|ha\s+|di\s+)?(\d{1,3})\s*(?:anni|aa\.?|a\.|years?|ans)(?: compiuti)?"
 )
 
