@@ -25,7 +25,7 @@ class Rejected(Exception):
 
 @dataclass(frozen=True)
 class Decider(Generic[Command, Event, State]):
-    """`decide(state, command) -> events` and `evolve(state, event) -> state`, for streams of `kind`.
+    """`decide(state, command) -> events`, `evolve(state, event) -> state`, for streams of `kind`.
 
     Both are pure: clock and ids come in with the command. `decide` raises `Rejected` or returns the
     events, none when there is nothing to change. `evolve` never fails.

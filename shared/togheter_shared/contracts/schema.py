@@ -1,7 +1,7 @@
 """From a frozen dataclass to its marshmallow schema, its JSON Schema, and back."""
 
 import types
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import date, datetime
 from enum import Enum
@@ -43,7 +43,7 @@ class Tuple(ma.List):  # type: ignore[type-arg]
 
 
 @cache
-def schema_of(cls: type) -> type[Schema]:
+def schema_of(cls: Any) -> type[Schema]:
     """The marshmallow schema class of a frozen dataclass; loading it gives an instance.
 
     Types understood: str, int, bool, UUID, date, datetime (aware), enumerations (by value),
@@ -66,18 +66,18 @@ def schema_of(cls: type) -> type[Schema]:
 
 
 @cache
-def _schema(cls: type[Any], unknown: Literal["exclude", "raise"]) -> Schema:
+def _schema(cls: Hashable, unknown: Literal["exclude", "raise"]) -> Schema:
     return schema_of(cls)(unknown=unknown)
 
 
 def load(cls: type[T], document: Any) -> T:
     """An instance of `cls` from outside; unknown keys are refused. Raises `ValidationError`."""
-    return _schema(cls, "raise").load(document)  # type: ignore[no-any-return,arg-type]
+    return _schema(cls, "raise").load(document)  # type: ignore[no-any-return]
 
 
 def load_event(cls: type[T], document: Mapping[str, Any]) -> T:
     """An instance of `cls` as some version of its producer wrote it; unknown keys pass."""
-    return _schema(cls, "exclude").load(document)  # type: ignore[no-any-return,arg-type]
+    return _schema(cls, "exclude").load(document)  # type: ignore[no-any-return]
 
 
 def dump(instance: Any) -> dict[str, Any]:

@@ -1,0 +1,106 @@
+"""Bearer tokens of machines and people: minted, kept as a hash, looked up at every request."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # a web process must be made cooperative before psycopg is imported
+    from psycopg import Connection
+
+TABLE = """\
+create table access_token (
+    token_hash bytea primary key,
+    name text not null,
+    scopes text[] not null,
+    created_at timestamptz not null default now(),
+    expires_at timestamptz not null,
+    revoked_at timestamptz
+);
+"""
+"""What the first migration of the kernel creates."""
+
+ALL = "all"
+"""The scope that grants every other."""
+
+_TOKEN = re.compile(r"tgh_[A-Za-z0-9_-]{43}")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who a token belongs to, and what it may do."""
+
+    name: str
+    scopes: frozenset[str]
+
+    def may(self, scope: str) -> bool:
+        """Whether one of the scopes grants this one."""
+        return scope in self.scopes or ALL in self.scopes
+
+
+def mint() -> str:
+    """A new token: 256 bits from the system's generator, recognisable by its prefix."""
+    return f"tgh_{secrets.token_urlsafe(32)}"
+
+
+def add(
+    conn: Connection[tuple[object, ...]],
+    name: str,
+    token: str,
+    scopes: Iterable[str],
+    days: int,
+) -> None:
+    """Let `token` act as `name` with `scopes` for `days` days from now.
+
+    Adding a token again renews its scopes and its term; one that was revoked stays revoked. Raises
+    `ValueError` for a token that `mint` did not make (the database keeps only its hash).
+    """
+    if not _TOKEN.fullmatch(token):
+        raise ValueError("not a token made by mint(): tgh_ and 43 characters of base64url")
+    conn.execute(
+        """
+        insert into access_token (token_hash, name, scopes, expires_at)
+        values (%s, %s, %s, now() + make_interval(days => %s))
+        on conflict (token_hash) do update
+        set name = excluded.name, scopes = excluded.scopes, expires_at = excluded.expires_at
+        """,
+        (_hash(token), name, sorted(set(scopes)), days),
+    )
+
+
+def revoke(conn: Connection[tuple[object, ...]], name: str) -> int:
+    """End every token of `name` now; returns how many ended."""
+    return conn.execute(
+        "update access_token set revoked_at = now() where name = %s and revoked_at is null",
+        (name,),
+    ).rowcount
+
+
+def find(conn: Connection[tuple[object, ...]], token: str) -> Account | None:
+    """The account of a token, or None when it is unknown, expired or revoked.
+
+    The look-up is by SHA-256 of 256 random bits, so its duration tells nothing about other tokens.
+    """
+    if not _TOKEN.fullmatch(token):
+        return None
+    row = conn.execute(
+        """
+        select name, scopes from access_token
+        where token_hash = %s and revoked_at is null and expires_at > now()
+        """,
+        (_hash(token),),
+        prepare=True,
+    ).fetchone()
+    if row is None:
+        return None
+    name, scopes = row
+    assert isinstance(name, str) and isinstance(scopes, list)
+    return Account(name, frozenset(scopes))
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

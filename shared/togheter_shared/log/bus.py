@@ -1,0 +1,159 @@
+"""The bus: connections, queues and confirmed publishing on RabbitMQ, raw bytes only."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import kombu.compression
+from amqp import Channel, Message
+from amqp.exceptions import AMQPError
+from kombu import Connection, Consumer, Exchange, Queue
+
+EXCHANGE = "togheter.events"
+CONFIRM_SECONDS = 30.0
+WINDOW = 200
+
+FEED = "application/vnd.togheter.feed"
+HEAD = "application/vnd.togheter.head"
+RESEND = "application/vnd.togheter.resend"
+
+BROKER_ERRORS: tuple[type[Exception], ...] = (AMQPError, OSError)
+"""What a connection to the broker may raise: try again with a new connection."""
+
+
+class NotConfirmed(OSError):
+    """The broker refused a message or did not confirm it in time. It may have been stored all the
+    same: whoever receives it drops what it has seen."""
+
+
+class Unroutable(Exception):
+    """No queue took the message: nobody listens to that channel yet."""
+
+
+def disarm() -> None:
+    """Take from kombu every way to decompress or decode what a sender sends.
+
+    kombu decompresses by the sender's header before it looks at anything else; a few hundred bytes
+    become gigabytes (shared/decisions/0005).
+    """
+    kombu.compression._decoders.clear()
+    kombu.disable_insecure_serializers(allowed=[])
+
+
+def connect(url: str, *, heartbeat: float = 10.0) -> Connection:
+    """A connection to the broker, established; raises one of `BROKER_ERRORS`."""
+    disarm()
+    connection = Connection(
+        url,
+        heartbeat=heartbeat,
+        connect_timeout=5.0,
+        transport_options={"read_timeout": 30, "write_timeout": 30},
+    )
+    connection.ensure_connection(max_retries=1, timeout=5)
+    return connection
+
+
+def exchange() -> Exchange:
+    """The exchange, which the municipality has made: a partner never declares it."""
+    return Exchange(EXCHANGE, type="topic", durable=True, no_declare=True)
+
+
+def queue(name: str, keys: list[str]) -> Queue:
+    """A durable quorum queue with one active consumer, bound to `keys`."""
+    return Queue(
+        name,
+        exchange=None,
+        durable=True,
+        queue_arguments={"x-queue-type": "quorum", "x-single-active-consumer": True},
+        bindings=[kombu.binding(exchange(), routing_key=key) for key in keys],
+    )
+
+
+class Publisher:
+    """Publishes with confirms, many outstanding at once, on a channel of its own."""
+
+    def __init__(self, connection: Connection, user: str) -> None:
+        self._channel: Channel = connection.channel()
+        self._channel.confirm_select()
+        self._connection = connection
+        self._user = user
+        self._next = 1
+        self._open: set[int] = set()
+        self._refused = False
+        self._returned = False
+        self._channel.events["basic_ack"].add(self._acknowledged)
+        self._channel.events["basic_nack"].add(self._not_acknowledged)
+        self._channel.events["basic_return"].add(self._unroutable)
+
+    def publish(self, routing_key: str, kind: str, body: bytes) -> None:
+        """Send one persistent message; waits while too many are unconfirmed."""
+        message = Message(
+            body,
+            content_type=kind,
+            content_encoding="binary",
+            delivery_mode=2,
+            user_id=self._user,
+        )
+        self._channel._basic_publish(
+            message, exchange=EXCHANGE, routing_key=routing_key, mandatory=True
+        )
+        self._open.add(self._next)
+        self._next += 1
+        if len(self._open) >= WINDOW:
+            self._wait(lambda: len(self._open) <= WINDOW // 2)
+
+    def confirm(self) -> None:
+        """Wait until the broker has everything. Raises `Unroutable` or `NotConfirmed`."""
+        self._wait(lambda: not self._open)
+        refused, returned = self._refused, self._returned
+        self._refused = self._returned = False
+        if refused:
+            raise NotConfirmed("the broker refused a message")
+        if returned:
+            raise Unroutable
+
+    def _wait(self, done: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + CONFIRM_SECONDS
+        while not done():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise NotConfirmed(f"no confirmation within {CONFIRM_SECONDS:.0f} s")
+            try:
+                self._connection.drain_events(timeout=min(left, 5.0))
+            except TimeoutError:
+                continue
+
+    def _settled(self, tag: int, multiple: bool) -> None:
+        if multiple:
+            self._open = {number for number in self._open if number > tag}
+        else:
+            self._open.discard(tag)
+
+    def _acknowledged(self, tag: int, multiple: bool) -> None:
+        self._settled(tag, multiple)
+
+    def _not_acknowledged(self, tag: int, multiple: bool) -> None:
+        self._refused = True
+        self._settled(tag, multiple)
+
+    def _unroutable(self, *_: Any) -> None:
+        self._returned = True
+
+
+def consume(
+    connection: Connection, queue_: Queue, on_message: Callable[[Any], None], *, prefetch: int
+) -> Consumer:
+    """Consume raw messages in order; `on_message` acknowledges once they are stored."""
+    channel = connection.channel()
+    channel.auto_decode = False  # the sender's content_encoding decides nothing
+    consumer = Consumer(
+        channel, queues=[queue_], on_message=on_message, no_ack=False, prefetch_count=prefetch
+    )
+    consumer.consume()
+    return consumer
+
+
+def body_of(message: Any) -> bytes:
+    """The bytes of a message as they were sent."""
+    body = message.body
+    return body.encode("utf-8", "surrogateescape") if isinstance(body, str) else bytes(body)

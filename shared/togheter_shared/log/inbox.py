@@ -1,0 +1,402 @@
+"""The receiver: takes others' exact bytes, contiguous per channel and once, or quarantines them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import UUID
+
+from marshmallow import ValidationError
+from psycopg import Connection
+from psycopg.types.json import Jsonb
+
+from togheter_shared.contracts import strictjson
+from togheter_shared.contracts.contract import Registry
+from togheter_shared.log.entry import BadEntry, Entry, decode, hash_of
+
+LOCK = 7_203_003
+"""The advisory lock of the one writer of an inbox: its positions are given in commit order."""
+
+MAX_MESSAGE = 1_048_576
+MAX_ENTRIES = 1_000
+ASK_AGAIN = timedelta(seconds=5)
+
+Open = Callable[[UUID, str, bytes], dict[str, object]]
+"""Opens a sealed box: (event id, type, box) -> fields. Raises `ValueError` when it cannot."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """A message as it came: `user` is the broker's word on who sent it."""
+
+    routing_key: str
+    user: str
+    body: bytes
+    announcement: bool = False
+
+
+@dataclass(kw_only=True)
+class Taken:
+    """What became of a delivery. `ask_from` is set when entries before it are missing."""
+
+    stored: int = 0
+    duplicates: int = 0
+    quarantined: str | None = None
+    origin: str = ""
+    channel: str = ""
+    ask_from: int | None = None
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """Takes deliveries for the service `organisation`.`service`, which reads `channels`."""
+
+    organisation: str
+    channels: frozenset[str]
+    reads: Registry
+    open_box: Open
+
+    def take(self, conn: Connection, delivery: Delivery) -> Taken:
+        """Store what is new and in order, in one transaction; never raises for what was sent.
+
+        Entries seen before are counted and dropped; entries after a gap are dropped and the gap is
+        reported in `ask_from`, for the origin's feed has them; what cannot be taken is quarantined.
+        """
+        with conn.transaction():
+            conn.execute("select pg_advisory_xact_lock(%s)", [LOCK], prepare=True)
+            try:
+                origin, channel = self._address(delivery)
+            except BadEntry as error:
+                return self._quarantine(conn, delivery, "unknown", "unknown", None, str(error))
+            taken = Taken(origin=origin, channel=channel)
+            if delivery.announcement:
+                return self._compare(conn, delivery, taken)
+            try:
+                lines = self._lines(delivery.body)
+                entries = [self._entry(line, origin, channel) for line in lines]
+                self._check_run(entries, lines)
+            except BadEntry as error:
+                return self._quarantine(conn, delivery, origin, channel, None, str(error))
+            return self._store(conn, delivery, taken, entries, lines)
+
+    def _address(self, delivery: Delivery) -> tuple[str, str]:
+        parts = delivery.routing_key.split(".", 2)
+        if len(parts) != 3:
+            raise BadEntry("a routing key that is not <organisation>.<service>.<channel>")
+        organisation, service, channel = parts
+        if delivery.user != organisation:
+            raise BadEntry("sent by another organisation than its routing key says")
+        if channel not in self.channels:
+            raise BadEntry("a channel that this service does not read")
+        return f"{organisation}.{service}", channel
+
+    def _lines(self, body: bytes) -> list[bytes]:
+        if len(body) > MAX_MESSAGE:
+            raise BadEntry(f"a message longer than {MAX_MESSAGE} bytes")
+        lines = body.split(b"\n")
+        if len(lines) > MAX_ENTRIES:
+            raise BadEntry(f"a message with more than {MAX_ENTRIES} entries")
+        return lines
+
+    def _entry(self, line: bytes, origin: str, channel: str) -> Entry:
+        entry = decode(line)
+        if f"{entry.organisation}.{entry.service}" != origin or entry.channel != channel:
+            raise BadEntry("an entry of another origin or channel than its routing key says")
+        if (entry.sealed is None) != (entry.sealed_for is None) or (
+            entry.sealed_for not in (None, self.organisation)
+        ):
+            raise BadEntry("a box that is sealed for somebody else")
+        return entry
+
+    def _check_run(self, entries: list[Entry], lines: list[bytes]) -> None:
+        for before, entry, line in zip(entries, entries[1:], lines, strict=False):
+            if entry.number != before.number + 1 or entry.epoch != before.epoch:
+                raise BadEntry("entries that do not follow each other")
+            if entry.previous != hash_of(line):
+                raise BadEntry("entries whose chain is broken")
+
+    def _store(
+        self,
+        conn: Connection,
+        delivery: Delivery,
+        taken: Taken,
+        entries: list[Entry],
+        lines: list[bytes],
+    ) -> Taken:
+        origin, channel = taken.origin, taken.channel
+        row = conn.execute(
+            "select epoch, next_number, head_hash, state from inbox_channel"
+            " where origin = %s and channel = %s",
+            [origin, channel],
+            prepare=True,
+        ).fetchone()
+        epoch, next_number, head, state = row or (entries[0].epoch, 1, b"", "flowing")
+        if row is None:
+            conn.execute(
+                "insert into inbox_channel (origin, channel, epoch) values (%s, %s, %s)",
+                [origin, channel, epoch],
+            )
+        if entries[0].epoch != epoch:
+            self._halt(conn, taken, "frozen")
+            return self._quarantine(
+                conn, delivery, origin, channel, entries[0].number, "another epoch than before"
+            )
+        if entries[0].number > next_number:
+            taken.ask_from = next_number if state == "flowing" else None
+            return taken
+        known = [
+            (e, line) for e, line in zip(entries, lines, strict=True) if e.number < next_number
+        ]
+        fresh = [
+            (e, line) for e, line in zip(entries, lines, strict=True) if e.number >= next_number
+        ]
+        if known and self._forked(conn, origin, channel, epoch, known):
+            self._halt(conn, taken, "frozen")
+            return self._quarantine(
+                conn, delivery, origin, channel, known[0][0].number, "a number with other bytes"
+            )
+        taken.duplicates = len(known)
+        if fresh and fresh[0][0].previous != bytes(head):
+            self._halt(conn, taken, "frozen")
+            return self._quarantine(
+                conn, delivery, origin, channel, fresh[0][0].number, "a chain that does not join"
+            )
+        good, fault = self._keep_contracts(fresh)
+        self._insert(conn, taken, good, known)
+        if fault is not None:
+            entry, reason = fault
+            self._halt(conn, taken, "waiting")
+            line = dict(zip((e.number for e in entries), lines, strict=True))[entry.number]
+            one = Delivery(routing_key=delivery.routing_key, user=delivery.user, body=line)
+            quarantined = self._quarantine(conn, one, origin, channel, entry.number, reason)
+            taken.quarantined = quarantined.quarantined
+        return taken
+
+    def _forked(
+        self,
+        conn: Connection,
+        origin: str,
+        channel: str,
+        epoch: UUID,
+        known: Sequence[tuple[Entry, bytes]],
+    ) -> bool:
+        rows = conn.execute(
+            "select number, hash from inbox where origin = %s and channel = %s and epoch = %s"
+            " and number = any(%s)",
+            [origin, channel, epoch, [entry.number for entry, _ in known]],
+            prepare=True,
+        ).fetchall()
+        stored = {number: bytes(hash_) for number, hash_ in rows}
+        return any(stored.get(entry.number) != hash_of(line) for entry, line in known)
+
+    def _keep_contracts(
+        self, fresh: list[tuple[Entry, bytes]]
+    ) -> tuple[list[tuple[Entry, bytes]], tuple[Entry, str] | None]:
+        """What can be taken, up to the first entry that does not keep its contract, and why not.
+
+        Unknown types and versions are taken as they are: an upgrade will read them.
+        """
+        for index, (entry, _) in enumerate(fresh):
+            if self.reads.find(entry.type, entry.type_version) is None:
+                continue
+            try:
+                data = dict(entry.data)
+                if entry.sealed is not None:
+                    data |= self.open_box(entry.event_id, entry.type, entry.sealed)
+                self.reads.load(entry.type, entry.type_version, data)
+            except ValidationError as error:
+                fields = ", ".join(sorted(map(str, error.normalized_messages())))
+                return fresh[:index], (entry, f"does not keep its contract in: {fields[:300]}")
+            except ValueError:
+                return fresh[:index], (entry, "a sealed box that does not open")
+        return fresh, None
+
+    def _insert(
+        self,
+        conn: Connection,
+        taken: Taken,
+        good: list[tuple[Entry, bytes]],
+        known: list[tuple[Entry, bytes]],
+    ) -> None:
+        if good:
+            columns = [
+                [entry.epoch for entry, _ in good],
+                [entry.number for entry, _ in good],
+                [line for _, line in good],
+                [hash_of(line) for _, line in good],
+                [entry.event_id for entry, _ in good],
+                [entry.type for entry, _ in good],
+                [entry.type_version for entry, _ in good],
+                [entry.time for entry, _ in good],
+                [entry.stream_id for entry, _ in good],
+                [entry.stream_version for entry, _ in good],
+                [entry.correlation_id for entry, _ in good],
+                [Jsonb(entry.data, dumps=strictjson.canonical) for entry, _ in good],
+                [entry.sealed for entry, _ in good],
+            ]
+            conn.execute(
+                "insert into inbox (origin, channel, epoch, number, entry, hash, event_id, type,"
+                " type_version, occurred_at, stream_id, stream_version, correlation_id, data,"
+                " sealed) select %s, %s, e.* from unnest(%s::uuid[], %s::bigint[], %s::bytea[],"
+                " %s::bytea[], %s::uuid[], %s::text[], %s::smallint[], %s::timestamptz[],"
+                " %s::uuid[], %s::int[], %s::uuid[], %s::jsonb[], %s::bytea[]) as e",
+                [taken.origin, taken.channel, *columns],
+                prepare=True,
+            )
+        if good or known:
+            conn.execute(
+                "update inbox_channel set next_number = next_number + %s,"
+                " head_hash = coalesce(%s, head_hash), duplicates = duplicates + %s"
+                " where origin = %s and channel = %s",
+                [
+                    len(good),
+                    hash_of(good[-1][1]) if good else None,
+                    len(known),
+                    taken.origin,
+                    taken.channel,
+                ],
+                prepare=True,
+            )
+        taken.stored = len(good)
+
+    def _compare(self, conn: Connection, delivery: Delivery, taken: Taken) -> Taken:
+        """An origin says how far its channel is: ask for what has not come."""
+        try:
+            head = strictjson.loads(delivery.body, max_bytes=1_000)
+            number = head["number"]
+            if not isinstance(number, int) or isinstance(number, bool):
+                raise TypeError
+        except (strictjson.NotStrictJson, KeyError, TypeError):
+            return self._quarantine(
+                conn, delivery, taken.origin, taken.channel, None, "a head that cannot be read"
+            )
+        row = conn.execute(
+            "select next_number, state from inbox_channel where origin = %s and channel = %s",
+            [taken.origin, taken.channel],
+        ).fetchone()
+        next_number, state = row or (1, "flowing")
+        if number >= next_number and state == "flowing":
+            taken.ask_from = next_number
+        return taken
+
+    def _halt(self, conn: Connection, taken: Taken, state: str) -> None:
+        conn.execute(
+            "update inbox_channel set state = %s where origin = %s and channel = %s",
+            [state, taken.origin, taken.channel],
+        )
+
+    def _quarantine(
+        self,
+        conn: Connection,
+        delivery: Delivery,
+        origin: str,
+        channel: str,
+        number: int | None,
+        reason: str,
+    ) -> Taken:
+        conn.execute(
+            "insert into quarantine (origin, channel, number, reason, body, body_hash)"
+            " values (%s, %s, %s, %s, %s, %s) on conflict (origin, channel, body_hash, reason)"
+            " do update set seen = quarantine.seen + 1, resolved_at = null, resolution = null",
+            [
+                origin,
+                channel,
+                number,
+                reason,
+                delivery.body[:MAX_MESSAGE],
+                hash_of(delivery.body),
+            ],
+        )
+        return Taken(origin=origin, channel=channel, quarantined=reason)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quarantined:
+    """A delivery in quarantine, without its bytes."""
+
+    id: int
+    origin: str
+    channel: str
+    number: int | None
+    reason: str
+    seen: int
+    resolution: str | None = field(default=None)
+
+
+def quarantined(conn: Connection, *, resolved: bool = False) -> list[Quarantined]:
+    """What lies in quarantine, oldest first."""
+    rows = conn.execute(
+        "select id, origin, channel, number, reason, seen, resolution from quarantine"
+        " where (resolved_at is not null) = %s order by id",
+        [resolved],
+    ).fetchall()
+    return [
+        Quarantined(
+            id=row[0],
+            origin=row[1],
+            channel=row[2],
+            number=row[3],
+            reason=row[4],
+            seen=row[5],
+            resolution=row[6],
+        )
+        for row in rows
+    ]
+
+
+def resolve(conn: Connection, id_: int, resolution: str) -> bool:
+    """Mark a quarantined delivery as looked at and let its channel flow: it will be asked for anew.
+
+    An entry that still cannot be taken comes back. Returns False when there is no such delivery.
+    """
+    with conn.transaction():
+        row = conn.execute(
+            "update quarantine set resolved_at = clock_timestamp(), resolution = %s"
+            " where id = %s and resolved_at is null returning origin, channel",
+            [resolution, id_],
+        ).fetchone()
+        if row is None:
+            return False
+        conn.execute(
+            "update inbox_channel set state = 'flowing', asked_at = '-infinity'"
+            " where origin = %s and channel = %s and state = 'waiting'",
+            list(row),
+        )
+    return True
+
+
+def discard(conn: Connection, id_: int, reason: str) -> bool:
+    """Give an entry up for good, with a reason, and go on behind it. False: no such delivery.
+
+    The entry's number is passed over and its chain kept; the bytes stay in quarantine.
+    """
+    with conn.transaction():
+        row = conn.execute(
+            "update quarantine set resolved_at = clock_timestamp(), resolution = %s"
+            " where id = %s and resolved_at is null returning origin, channel, number, body_hash",
+            [f"discarded: {reason}", id_],
+        ).fetchone()
+        if row is None:
+            return False
+        origin, channel, number, body_hash = row
+        conn.execute(
+            "update inbox_channel set state = 'flowing', next_number = next_number + 1,"
+            " head_hash = %s, asked_at = '-infinity' where origin = %s and channel = %s"
+            " and state = 'waiting' and next_number = %s",
+            [body_hash, origin, channel, number],
+        )
+    return True
+
+
+def may_ask(conn: Connection, origin: str, channel: str) -> bool:
+    """True when it is time to ask that origin (again) for what is missing; notes that we do."""
+    row = conn.execute(
+        "update inbox_channel set asked_at = clock_timestamp() where origin = %s and channel = %s"
+        " and asked_at < clock_timestamp() - %s returning origin",
+        [origin, channel, ASK_AGAIN],
+    ).fetchone()
+    if row is not None:
+        return True
+    known = conn.execute(
+        "select 1 from inbox_channel where origin = %s and channel = %s", [origin, channel]
+    ).fetchone()
+    return known is None

@@ -1,0 +1,243 @@
+"""The event store: load, fold, decide, append, own views and the receipt, in one transaction."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+from psycopg import Connection, errors
+from psycopg.types.json import Jsonb
+
+from togheter_shared.contracts import strictjson
+from togheter_shared.contracts.contract import Registry, split
+from togheter_shared.contracts.fields import FieldClass
+from togheter_shared.decider import AnyDecider, Rejected
+from togheter_shared.log.service import Recorded, Service
+
+ATTEMPTS = 8
+"""How often a command that lost a race against another is decided anew."""
+
+
+class Conflict(Exception):
+    """Another command changed the stream meanwhile: decide again."""
+
+
+class KeyReused(Exception):
+    """The idempotency key came before with another request: use a new key for a new request."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """Who asks, and in which chain of causes."""
+
+    actor: str
+    correlation_id: UUID
+    causation_id: UUID | None = None
+
+
+def load(conn: Connection, registry: Registry, stream_id: UUID) -> tuple[list[Any], int]:
+    """The events of a stream in order, and its version (0 when it does not exist)."""
+    rows = conn.execute(
+        "select type, type_version, open, restricted, personal, stream_version from event_log"
+        " where stream_id = %s order by stream_version",
+        [stream_id],
+        prepare=True,
+    ).fetchall()
+    events = [
+        registry.load(type_, version, open_ | _plain(restricted) | _plain(personal))
+        for type_, version, open_, restricted, personal, _ in rows
+    ]
+    return events, rows[-1][5] if rows else 0
+
+
+_APPEND = """
+with head as (
+    insert into stream (stream_id, kind, version)
+    values (%(stream_id)s, %(kind)s, %(version)s)
+    on conflict (stream_id) do update set version = excluded.version
+    where stream.version = %(expected)s
+    returning version
+), logged as (
+    insert into event_log (event_id, stream_id, stream_kind, stream_version, type, type_version,
+        actor, correlation_id, causation_id, subject_id, open, restricted, personal)
+    select e.event_id, %(stream_id)s, %(kind)s, %(expected)s + e.ordinal, e.type, e.type_version,
+        %(actor)s, %(correlation_id)s, %(causation_id)s, e.subject_id, e.open, e.restricted,
+        e.personal
+    from head, unnest(%(event_ids)s::uuid[], %(types)s::text[], %(type_versions)s::smallint[],
+        %(subject_ids)s::uuid[], %(opens)s::jsonb[], %(restricteds)s::bytea[],
+        %(personals)s::bytea[])
+        with ordinality as e (event_id, type, type_version, subject_id, open, restricted,
+            personal, ordinal)
+    order by e.ordinal
+    returning position, stream_version, recorded_at
+), waiting as (
+    insert into pending (position) select position from logged
+)
+select position, recorded_at from logged order by stream_version
+"""
+
+
+def append(
+    conn: Connection,
+    registry: Registry,
+    kind: str,
+    stream_id: UUID,
+    expected: int,
+    events: Sequence[Any],
+    context: Context,
+) -> list[Recorded]:
+    """Append `events` after version `expected` of the stream, or raise `Conflict`.
+
+    One statement: the head's version is tested before a position is drawn, and the positions wait for
+    the sequencer in `pending`.
+    """
+    contracts = [registry.of(event) for event in events]
+    parts = [split(event, contract) for event, contract in zip(events, contracts, strict=True)]
+    event_ids = [uuid4() for _ in events]
+    rows = conn.execute(
+        _APPEND,
+        {
+            "stream_id": stream_id,
+            "kind": kind,
+            "expected": expected,
+            "version": expected + len(events),
+            "actor": context.actor,
+            "correlation_id": context.correlation_id,
+            "causation_id": context.causation_id,
+            "event_ids": event_ids,
+            "types": [contract.type for contract in contracts],
+            "type_versions": [contract.version for contract in contracts],
+            "subject_ids": [
+                getattr(event, contract.subject) if contract.subject else None
+                for event, contract in zip(events, contracts, strict=True)
+            ],
+            "opens": [Jsonb(part[FieldClass.OPEN], dumps=strictjson.canonical) for part in parts],
+            "restricteds": [_bytes(part[FieldClass.RESTRICTED]) for part in parts],
+            "personals": [
+                _bytes(part[FieldClass.PERSONAL] | part[FieldClass.DISCLOSED]) for part in parts
+            ],
+        },
+        prepare=True,
+    ).fetchall()
+    if not rows:
+        raise Conflict
+    return [
+        Recorded(
+            event=event,
+            event_id=event_id,
+            stream_id=stream_id,
+            stream_version=expected + ordinal,
+            position=row[0],
+            recorded_at=row[1],
+        )
+        for ordinal, (event, event_id, row) in enumerate(
+            zip(events, event_ids, rows, strict=True), start=1
+        )
+    ]
+
+
+def handle(
+    conn: Connection,
+    service: Service,
+    decider: AnyDecider,
+    stream_id: UUID,
+    command: Any,
+    context: Context,
+) -> list[Recorded]:
+    """Load, fold, decide, append and update own views, within the transaction of the caller.
+
+    Raises `Rejected` when the rules refuse, `Conflict` when another command was faster.
+    """
+    events, version = load(conn, service.writes, stream_id)
+    decided = decider.decide(decider.fold(events), command)
+    if not decided:
+        return []
+    recorded = append(conn, service.writes, decider.kind, stream_id, version, decided, context)
+    for entry in recorded:
+        view = service.views.get(type(entry.event))
+        if view is not None:
+            view(conn, entry)
+    return recorded
+
+
+def transact(
+    conn: Connection,
+    service: Service,
+    work: Callable[[], Any],
+    *,
+    key: str | None = None,
+    request: Any = None,
+) -> Any:
+    """Run `work` (one or more `handle`) in one transaction, once for each idempotency key.
+
+    Returns the JSON-able answer of `work`; asked again with the same `key` and `request`, the first
+    answer, without a second effect. Raises `Rejected`, `KeyReused`; a lost race is tried again.
+    """
+    for attempt in range(ATTEMPTS):
+        try:
+            with conn.transaction():
+                if key is None:
+                    return work()
+                return _once(conn, key, request, work)
+        except (Conflict, errors.DeadlockDetected, errors.SerializationFailure):
+            if attempt == ATTEMPTS - 1:
+                raise
+        except errors.IntegrityError as error:
+            refusal = service.refusals.get(error.diag.constraint_name or "")
+            if refusal is None:
+                raise
+            raise Rejected(refusal.sentence, refusal.code, refusal.field) from None
+    raise AssertionError("unreachable")
+
+
+def execute(
+    conn: Connection,
+    service: Service,
+    decider: AnyDecider,
+    stream_id: UUID,
+    command: Any,
+    context: Context,
+    *,
+    key: str | None = None,
+) -> None:
+    """Carry one command out in a transaction of its own. See `transact` for `key` and errors."""
+
+    def work() -> None:
+        handle(conn, service, decider, stream_id, command, context)
+
+    transact(conn, service, work, key=key, request=[str(stream_id), repr(type(command))])
+
+
+def _once(conn: Connection, key: str, request: Any, work: Callable[[], Any]) -> Any:
+    request_hash = hashlib.sha256(strictjson.canonical(request)).digest()
+    claimed = conn.execute(
+        "insert into command_receipt (key, request_hash) values (%s, %s)"
+        " on conflict (key) do nothing returning key",
+        [key, request_hash],
+        prepare=True,
+    ).fetchone()
+    if claimed is None:
+        row = conn.execute(
+            "select request_hash, answer from command_receipt where key = %s", [key]
+        ).fetchone()
+        assert row is not None, "a receipt is never deleted"
+        if bytes(row[0]) != request_hash:
+            raise KeyReused
+        return row[1]
+    answer = work()
+    if answer is not None:
+        conn.execute(
+            "update command_receipt set answer = %s where key = %s",
+            [Jsonb(answer), key],
+            prepare=True,
+        )
+    return answer
+
+
+def _bytes(part: dict[str, Any]) -> bytes | None:
+    return strictjson.canonical(part) if part else None
+
+
+def _plain(part: bytes | None) -> dict[str, Any]:
+    return strictjson.loads(bytes(part)) if part else {}

@@ -1,0 +1,83 @@
+"""Connections to the service's database for a web process: a small pool, opened when needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from nameko.extensions import DependencyProvider, SharedExtension
+
+if TYPE_CHECKING:  # a web process must be made cooperative before psycopg is imported
+    from psycopg import Connection
+    from psycopg_pool import ConnectionPool
+
+MAX_CONNECTIONS = 8
+OPTIONS = (
+    "-c statement_timeout=15000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=30000"
+)
+
+
+def make_pool(url: str, name: str) -> ConnectionPool[Connection[tuple[Any, ...]]]:
+    """A pool that is not open yet; its connections are in autocommit mode."""
+    from psycopg import Connection
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo
+    from psycopg_pool import ConnectionPool
+
+    given = conninfo_to_dict(url).get("options") or ""
+    return ConnectionPool(
+        make_conninfo(
+            url,
+            options=f"{OPTIONS} {given}".strip(),
+            connect_timeout=5,
+            tcp_user_timeout=20_000,
+            application_name=name,
+        ),
+        connection_class=Connection[tuple[Any, ...]],
+        kwargs={"autocommit": True},
+        min_size=1,
+        max_size=MAX_CONNECTIONS,
+        max_waiting=200,
+        timeout=5.0,
+        reconnect_timeout=3.0,
+        open=False,
+        check=ConnectionPool.check_connection,
+        name=name,
+    )
+
+
+class Pool(SharedExtension):  # type: ignore[misc]
+    """The one pool of the process. The service starts, and answers 503, while there is no server."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pool: ConnectionPool[Connection[tuple[Any, ...]]] | None = None
+
+    def setup(self) -> None:
+        if self._pool is None:
+            edge = self.container.config["togheter"]
+            self._pool = make_pool(edge.database_url, f"togheter-{edge.service}-web")
+            self._pool.open(wait=False)
+
+    def stop(self) -> None:
+        if self._pool is not None:
+            self._pool.close(timeout=2)
+
+    kill = stop
+
+    @contextmanager
+    def connection(self, timeout: float | None = None) -> Iterator[Connection[tuple[Any, ...]]]:
+        """A connection in autocommit mode; open a transaction with `conn.transaction()`."""
+        assert self._pool is not None
+        with self._pool.connection(timeout) as conn:
+            yield conn
+
+
+class Database(DependencyProvider):  # type: ignore[misc]
+    """Gives a service `self.database.connection()`, a context manager (see `Pool.connection`)."""
+
+    pool = Pool()
+
+    def get_dependency(self, worker_ctx: Any) -> Pool:
+        found: Pool = self.pool
+        return found

@@ -1,0 +1,325 @@
+"""The engine: sequencer, relay, receiver and follower of a service, each a thread of its own."""
+
+import contextlib
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import kombu
+import psycopg
+import structlog
+from psycopg import Connection
+
+from togheter_shared.contracts import strictjson
+from togheter_shared.log import bus, outbox
+from togheter_shared.log.feed import number_pending
+from togheter_shared.log.follow import follow
+from togheter_shared.log.inbox import Delivery, Receiver, may_ask
+from togheter_shared.log.network import Network
+from togheter_shared.log.sealing import open_box, seal_for
+from togheter_shared.log.service import Service
+from togheter_shared.run.logs import describe
+
+log = structlog.get_logger()
+
+POLL_SECONDS = 0.2
+BEAT_SECONDS = 2.0
+WAKE_CHANNEL = "togheter_pending"
+BACK_OFF = (0.2, 10.0)
+CALM = (*bus.BROKER_ERRORS, psycopg.OperationalError, psycopg.InterfaceError)
+"""Failures that pass: try again with a new connection."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a service runs: its organisation, its stores, the network and its own keys."""
+
+    organisation: str
+    database_url: str
+    amqp_url: str
+    network: Network
+    seal_private_key: str
+    head_seconds: float = 60.0
+
+
+@dataclass
+class Engine:
+    """Runs the roles of `service` until `stop` is set. A role that fails is tried again."""
+
+    service: Service
+    place: Place
+    roles: frozenset[str] = frozenset({"sequencer", "relay", "receiver", "follower"})
+    stop: threading.Event = field(default_factory=threading.Event)
+    _states: dict[str, tuple[str, str]] = field(default_factory=dict)
+    _numbered: threading.Event = field(default_factory=threading.Event)
+    _arrived: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> None:
+        """Start every role, and say every two seconds how they are, until `stop` is set."""
+        work: dict[str, Callable[[], None]] = {
+            "sequencer": self._sequence,
+            "relay": self._relay,
+            "receiver": self._receive,
+            "follower": self._follow,
+        }
+        if not self.service.subscriptions:
+            work.pop("follower")
+        threads = [
+            threading.Thread(target=self._keep, args=(role, work[role]), name=role, daemon=True)
+            for role in work
+            if role in self.roles
+        ]
+        for thread in threads:
+            thread.start()
+        self._beat()
+        for thread in threads:
+            thread.join(timeout=10)
+
+    # roles
+
+    def _sequence(self) -> None:
+        with self._database() as conn:
+            conn.execute(f"listen {WAKE_CHANNEL}")
+            self._states["sequencer"] = ("ok", "")
+            while not self.stop.is_set():
+                numbered = number_pending(
+                    conn,
+                    self.service.writes,
+                    self.place.organisation,
+                    self.service.name,
+                    lambda recipient, event_id, contract, part: seal_for(
+                        self.place.network, recipient, event_id, contract, part
+                    ),
+                )
+                if numbered:
+                    self._numbered.set()
+                else:
+                    for _ in conn.notifies(timeout=POLL_SECONDS, stop_after=1):
+                        pass
+
+    def _relay(self) -> None:
+        with self._database() as conn, self._broker() as broker:
+            publisher = bus.Publisher(broker, self.place.organisation)
+            self._states["relay"] = ("ok", "")
+            silent: dict[str, float] = {}
+            while not self.stop.is_set():
+                busy = self._publish_new(conn, publisher, silent)
+                busy = self._publish_again(conn, publisher) or busy
+                self._announce(conn, publisher)
+                broker.heartbeat_check()
+                if not busy:
+                    with contextlib.suppress(TimeoutError):
+                        broker.drain_events(timeout=0.001)
+                    self._numbered.wait(POLL_SECONDS)
+                    self._numbered.clear()
+
+    def _publish_new(
+        self, conn: Connection, publisher: bus.Publisher, silent: dict[str, float]
+    ) -> bool:
+        """Publish what has been numbered, channel by channel; one nobody hears waits alone."""
+        busy = False
+        for channel, published in outbox.behind(conn):
+            if silent.get(channel, 0.0) > time.monotonic():
+                continue
+            runs = outbox.runs(conn, channel, published)
+            try:
+                for run in runs:
+                    publisher.publish(self._key(channel), bus.FEED, run.body)
+                publisher.confirm()
+            except bus.Unroutable:
+                silent[channel] = time.monotonic() + 2.0
+                continue
+            outbox.mark_published(conn, channel, runs[-1].last)
+            busy = True
+        return busy
+
+    def _publish_again(self, conn: Connection, publisher: bus.Publisher) -> bool:
+        asked = outbox.requests(conn)
+        for id_, channel, number in asked:
+            after = number - 1
+            with contextlib.suppress(bus.Unroutable):
+                while runs := outbox.runs(conn, channel, after):
+                    for run in runs:
+                        publisher.publish(self._key(channel), bus.FEED, run.body)
+                    publisher.confirm()
+                    after = runs[-1].last
+            outbox.request_done(conn, id_)
+        return bool(asked)
+
+    def _announce(self, conn: Connection, publisher: bus.Publisher) -> None:
+        for channel, body in outbox.heads_to_announce(conn, self.place.head_seconds):
+            with contextlib.suppress(bus.Unroutable):
+                publisher.publish(self._key(channel), bus.HEAD, body)
+                publisher.confirm()
+
+    def _receive(self) -> None:
+        channels = self._channels()
+        receiver = Receiver(
+            self.place.organisation, frozenset(channels), self.service.reads, self._open_box
+        )
+        name = f"{self.place.organisation}.{self.service.name}"
+        with self._database() as conn, self._broker() as broker:
+            publisher = bus.Publisher(broker, self.place.organisation)
+            declare = broker.channel()
+            asks = bus.queue(f"{name}.resend", [f"*.*.resend.{name}"])
+            inbox = bus.queue(f"{name}.inbox", [f"*.*.{channel}" for channel in sorted(channels)])
+            asks(declare).declare()
+            consumers = [bus.consume(broker, asks, lambda m: self._asked(conn, m), prefetch=10)]
+            if channels:
+                inbox(declare).declare()
+                self._ask_everybody(conn, publisher, channels)
+                consumers.append(
+                    bus.consume(
+                        broker,
+                        inbox,
+                        lambda m: self._delivered(conn, receiver, publisher, m),
+                        prefetch=50,
+                    )
+                )
+            self._states["receiver"] = ("ok", "")
+            while not self.stop.is_set():
+                with contextlib.suppress(TimeoutError):
+                    broker.drain_events(timeout=1.0)
+                broker.heartbeat_check()
+
+    def _delivered(
+        self, conn: Connection, receiver: Receiver, publisher: bus.Publisher, message: Any
+    ) -> None:
+        taken = receiver.take(
+            conn,
+            Delivery(
+                routing_key=str(message.delivery_info.get("routing_key", "")),
+                user=str(message.properties.get("user_id", "")),
+                body=bus.body_of(message),
+                announcement=message.content_type == bus.HEAD,
+            ),
+        )
+        if taken.quarantined is not None:
+            log.warning("quarantined", origin=taken.origin, channel=taken.channel)
+        if taken.ask_from is not None and may_ask(conn, taken.origin, taken.channel):
+            self._ask(publisher, taken.origin, taken.channel, taken.ask_from)
+        message.ack()  # only now: what is not stored is not acknowledged
+        if taken.stored:
+            self._arrived.set()
+
+    def _asked(self, conn: Connection, message: Any) -> None:
+        """Another service asks for entries again: noted when it may read that channel."""
+        requester = ".".join(str(message.delivery_info.get("routing_key", "")).split(".")[:2])
+        organisation = requester.split(".")[0]
+        with contextlib.suppress(strictjson.NotStrictJson, KeyError, TypeError):
+            request = strictjson.loads(bus.body_of(message), max_bytes=1_000)
+            channel, number = request["channel"], request["from"]
+            if (
+                message.properties.get("user_id") == organisation
+                and channel in self.place.network.channels_read_by(organisation)
+                and isinstance(number, int)
+            ):
+                outbox.note_request(conn, requester, channel, min(number, 2**62))
+                self._numbered.set()
+        message.ack()
+
+    def _follow(self) -> None:
+        with self._database() as conn:
+            self._states["follower"] = ("ok", "")
+            while not self.stop.is_set():
+                if not follow(conn, self.service, self.place.organisation, self._open_box):
+                    self._arrived.wait(POLL_SECONDS)
+                    self._arrived.clear()
+
+    # what the roles share
+
+    def _channels(self) -> set[str]:
+        own = {"to": f"to.{self.place.organisation}"}
+        return {own.get(name, name) for name in self.service.subscriptions}
+
+    def _ask_everybody(
+        self, conn: Connection, publisher: bus.Publisher, channels: set[str]
+    ) -> None:
+        """On every start: whoever has told us anything, or could have, is asked for the rest."""
+        known = {
+            (row[0], row[1]): row[2]
+            for row in conn.execute(
+                "select origin, channel, next_number from inbox_channel where state = 'flowing'"
+            ).fetchall()
+        }
+        halted = {
+            (row[0], row[1])
+            for row in conn.execute(
+                "select origin, channel from inbox_channel where state <> 'flowing'"
+            ).fetchall()
+        }
+        me = f"{self.place.organisation}.{self.service.name}"
+        for organisation in self.place.network.organisations:
+            for service in organisation.services:
+                origin = f"{organisation.id}.{service}"
+                for channel in channels:
+                    if origin != me and (origin, channel) not in halted:
+                        self._ask(publisher, origin, channel, known.get((origin, channel), 1))
+
+    def _ask(self, publisher: bus.Publisher, origin: str, channel: str, number: int) -> None:
+        body = strictjson.canonical({"channel": channel, "from": number})
+        with contextlib.suppress(bus.Unroutable):  # it is not there; it will announce its head
+            publisher.publish(self._key(f"resend.{origin}"), bus.RESEND, body)
+            publisher.confirm()
+
+    def _open_box(self, event_id: UUID, type_: str, box: bytes) -> dict[str, object]:
+        place = self.place
+        return open_box(place.seal_private_key, place.organisation, event_id, type_, box)
+
+    def _key(self, channel: str) -> str:
+        return f"{self.place.organisation}.{self.service.name}.{channel}"
+
+    def _database(self) -> Connection:
+        return psycopg.connect(
+            self.place.database_url,
+            autocommit=True,
+            application_name=f"togheter-{self.service.name}-{threading.current_thread().name}",
+            connect_timeout=5,
+        )
+
+    def _broker(self) -> kombu.Connection:
+        return bus.connect(self.place.amqp_url)
+
+    def _keep(self, role: str, work: Callable[[], None]) -> None:
+        """Run a role; what passes is tried again with jitter, what does not is said and tried
+        again slowly: a line that stands still is visible, one that skips is not."""
+        failures = 0
+        while not self.stop.is_set():
+            started = time.monotonic()
+            try:
+                work()
+                return
+            except Exception as error:
+                if time.monotonic() - started > 30:
+                    failures = 0
+                failures += 1
+                calm = isinstance(error, CALM)
+                self._states[role] = ("waiting" if calm else "failing", type(error).__name__)
+                log.warning("role stopped", role=role, passing=calm, **describe(error))
+            least, most = BACK_OFF
+            pause = min(most, least * 2 ** min(failures, 10))
+            self.stop.wait(pause * random.uniform(0.5, 1.0))
+
+    def _beat(self) -> None:
+        while not self.stop.is_set():
+            with contextlib.suppress(psycopg.Error), self._database() as conn:
+                while not self.stop.is_set():
+                    for role, (state, detail) in list(self._states.items()):
+                        conn.execute(
+                            "insert into engine_state (role, state, detail) values (%s, %s, %s)"
+                            " on conflict (role) do update set state = excluded.state,"
+                            " detail = excluded.detail, beat_at = clock_timestamp()",
+                            [role, state, detail],
+                            prepare=True,
+                        )
+                    self.stop.wait(BEAT_SECONDS if len(self._states) > 2 else 0.2)
+            self.stop.wait(0.5)
+
+
+def wake(conn: Connection) -> None:
+    """Tell the sequencer that something was committed: never within the append's transaction."""
+    conn.execute(f"notify {WAKE_CHANNEL}")
