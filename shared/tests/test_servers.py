@@ -187,7 +187,7 @@ def test_one_service_cannot_connect_to_the_database_of_another(
     one, other = make_database(), make_database()
     for url in (one.url, one.owner_url):
         with pytest.raises(psycopg.OperationalError, match="permission denied"):
-            psycopg.connect(url.replace(f"/{one.name}", f"/{other.name}"))
+            psycopg.connect(url, dbname=other.name)
 
 
 # --- RabbitMQ ---------------------------------------------------------------------------------
@@ -354,6 +354,7 @@ def test_a_killed_broker_comes_back_with_what_it_had_confirmed(
     queue = own_queue(before, "ponte")
     before.queue_bind(queue, topology.EXCHANGE, "*.*.to.ponte")
     publish(channel("comune"), "comune.referrals.to.ponte", user_id="comune")
+    assert broker.remembers(queue)
     broker.kill()
     broker.start()
     after = channel("ponte")

@@ -1,4 +1,4 @@
-"""A feed entry: the exact, canonical bytes of one event in one channel, and their strict reading."""
+"""A feed entry: the exact, canonical bytes of one event in one channel, and their reading."""
 
 import base64
 import binascii
@@ -43,8 +43,9 @@ class BadEntry(Exception):
 class Entry:
     """One event in one channel. `data` is open; `sealed` is for `sealed_for` alone.
 
-    CloudEvents 1.0 attributes (id, source, type, time, subject: the stream) with extensions of ours:
-    `number` is gapless in (origin, channel, epoch), `previous` the SHA-256 of the entry before, hex.
+    CloudEvents 1.0 attributes (id, source, type, time, subject: the stream) with extensions of
+    ours: `number` is gapless in (origin, channel, epoch), `previous` the SHA-256 of the entry
+    before it.
     """
 
     event_id: UUID

@@ -44,7 +44,7 @@ def number_pending(
     with conn.transaction(), conn.cursor(row_factory=namedtuple_row) as cursor:
         if not cursor.execute("select pg_try_advisory_xact_lock(%s)", [LOCK]).fetchone()[0]:  # type: ignore[index]
             return 0
-        rows = cursor.execute(
+        rows: list[Any] = cursor.execute(
             "with taken as (delete from pending where position in"
             " (select position from pending order by position limit %s) returning position)"
             " select e.* from event_log e join taken using (position) order by e.position",

@@ -19,8 +19,8 @@ WINDOW = 5_000
 def follow(conn: Connection, service: Service, organisation: str, open_box: Open) -> int:
     """Handle what has arrived since the last time; returns how many events were passed.
 
-    Each event's views and the position are written in one transaction; each reaction's command has a
-    transaction of its own and a key derived from the event, so that a repeat is without effect.
+    Each event's views and the position are written in one transaction; each reaction's command has
+    a transaction of its own and a key derived from the event, so that a repeat is without effect.
     """
     if service.project is not None:
         return project(conn, service.project)
@@ -47,7 +47,7 @@ def project(conn: Connection, step: Callable[[Connection, int, int], None]) -> i
 def _react(conn: Connection, service: Service, organisation: str, open_box: Open) -> int:
     after = _position(conn, "react")
     with conn.cursor(row_factory=namedtuple_row) as cursor:
-        rows = cursor.execute(
+        rows: list[Any] = cursor.execute(
             "select position, origin, event_id, type, type_version, occurred_at, correlation_id,"
             " data, sealed from inbox where position > %s order by position limit %s",
             [after, BATCH],

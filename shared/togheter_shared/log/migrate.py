@@ -51,12 +51,12 @@ def migrate(conn: Connection, packages: list[str], runtime_role: str | None) -> 
             "create table if not exists migration (name text primary key, checksum text not null,"
             " applied_at timestamptz not null default clock_timestamp())"
         )
-        done = dict(conn.execute("select name, checksum from migration").fetchall())
+        done: dict[str, str] = dict(conn.execute("select name, checksum from migration").fetchall())
         for package in packages:
             for migration in migrations_of(package):
                 if migration.name not in done:
                     with conn.transaction():
-                        conn.execute(migration.text)  # type: ignore[call-overload]
+                        conn.execute(migration.text)
                         conn.execute(
                             "insert into migration (name, checksum) values (%s, %s)",
                             [migration.name, migration.checksum],

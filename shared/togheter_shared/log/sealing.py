@@ -25,6 +25,6 @@ def seal_for(
 def open_box(
     private_key: str, recipient: str, event_id: object, type_: str, box: bytes
 ) -> dict[str, object]:
-    """The fields in `box`. Raises `privacy.keys.SealBroken` when it is not for us or was changed."""
+    """The fields in `box`. Raises a `ValueError` when it is not for us or was changed."""
     opened = strictjson.loads(unseal(private_key, box, info(event_id, type_, recipient)))
     return dict(opened)

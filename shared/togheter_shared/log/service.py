@@ -69,10 +69,11 @@ class Refusal:
 class Service:
     """A service, whole, as literal data.
 
-    `writes` are its own contracts; `reads` those of others. `views` run in the command's transaction.
-    `subscriptions` are the channels it takes: `directory`, `to` (its organisation's own), `reporting`.
-    `inbox_views` and `reactions` handle what arrives, by event class; `project` handles it set-based,
-    for positions after the first and up to the second number.
+    `writes` are its own contracts; `reads` those of others. `views` run in the command's
+    transaction. `subscriptions` are the channels it takes: `directory`, `to` (its organisation's
+    own), `reporting`. `inbox_views` and `reactions` handle what arrives, by event class; `project`
+    handles it set-based, for positions after the first and up to the second number. `refusals`
+    say what a violated constraint means, by its name.
     """
 
     name: str

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,6 +18,9 @@ from togheter_shared.log.service import Recorded, Service
 
 ATTEMPTS = 8
 """How often a command that lost a race against another is decided anew."""
+
+_cautious: ContextVar[bool] = ContextVar("cautious", default=False)
+"""True while a lost race is tried again: then streams are locked before they are read."""
 
 
 class Conflict(Exception):
@@ -89,8 +93,8 @@ def append(
 ) -> list[Recorded]:
     """Append `events` after version `expected` of the stream, or raise `Conflict`.
 
-    One statement: the head's version is tested before a position is drawn, and the positions wait for
-    the sequencer in `pending`.
+    One statement: the head's version is tested before a position is drawn, and the positions wait
+    for the sequencer in `pending`.
     """
     contracts = [registry.of(event) for event in events]
     parts = [split(event, contract) for event, contract in zip(events, contracts, strict=True)]
@@ -149,6 +153,8 @@ def handle(
 
     Raises `Rejected` when the rules refuse, `Conflict` when another command was faster.
     """
+    if _cautious.get():
+        conn.execute("select 1 from stream where stream_id = %s for update", [stream_id])
     events, version = load(conn, service.writes, stream_id)
     decided = decider.decide(decider.fold(events), command)
     if not decided:
@@ -175,6 +181,7 @@ def transact(
     answer, without a second effect. Raises `Rejected`, `KeyReused`; a lost race is tried again.
     """
     for attempt in range(ATTEMPTS):
+        cautious = _cautious.set(attempt > 0)
         try:
             with conn.transaction():
                 if key is None:
@@ -188,6 +195,8 @@ def transact(
             if refusal is None:
                 raise
             raise Rejected(refusal.sentence, refusal.code, refusal.field) from None
+        finally:
+            _cautious.reset(cautious)
     raise AssertionError("unreachable")
 
 

@@ -47,7 +47,7 @@ def make_pool(url: str, name: str) -> ConnectionPool[Connection[tuple[Any, ...]]
 
 
 class Pool(SharedExtension):  # type: ignore[misc]
-    """The one pool of the process. The service starts, and answers 503, while there is no server."""
+    """The pool of the process. The service starts, and answers 503, while there is no server."""
 
     def __init__(self) -> None:
         super().__init__()

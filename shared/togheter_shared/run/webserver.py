@@ -7,6 +7,7 @@ import json
 import re
 import socket
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -223,10 +224,8 @@ class Protocol(wsgi.HttpProtocol):  # type: ignore[misc]
             pass  # the client has gone
         finally:
             for part in (self.wfile, self.rfile, self.connection):
-                try:
+                with suppress(OSError):  # its last bytes had nowhere to go
                     part.close()
-                except OSError:
-                    pass  # its last bytes had nowhere to go
 
     def _read_rest(self) -> None:
         """Closing with bytes unread resets the connection, and the client loses the answer."""

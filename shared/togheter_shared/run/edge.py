@@ -1,0 +1,427 @@
+"""What happens to every request, in one order: route, who, from where, what, call, answer."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from http.client import responses
+from time import monotonic, perf_counter
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+from uuid import UUID, uuid4
+
+import structlog
+from prometheus_client import Counter, Histogram, generate_latest
+from werkzeug.datastructures import MultiDict
+from werkzeug.routing import Map, Rule
+
+from togheter_shared.access.tokens import Account, find
+from togheter_shared.contracts import strictjson
+from togheter_shared.contracts.schema import dump, load
+from togheter_shared.run.logs import describe
+from togheter_shared.run.openapi import DOCUMENT, HEALTH, METRICS, openapi
+from togheter_shared.run.operation import (
+    FORM,
+    HTML,
+    JSON,
+    Answer,
+    NotFound,
+    Operation,
+    Refusal,
+    Request,
+    load_query,
+)
+from togheter_shared.run.problems import MEDIA, Problem, language_of, problem_of
+from togheter_shared.run.webserver import KEPT_UNREAD
+from togheter_shared.web.render import render, static_files
+
+if TYPE_CHECKING:  # psycopg must not be imported before the process is cooperative
+    from psycopg import Connection
+
+    from togheter_shared.run.database import Pool
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+REQUESTS = Counter("togheter_http_requests_total", "Requests", ["method", "route", "status"])
+SECONDS = Histogram(
+    "togheter_http_request_seconds",
+    "From the head of a request to its answer",
+    ["route"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15),
+)
+
+_ALWAYS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+)
+_API_HEADERS = (
+    *_ALWAYS,
+    ("Cache-Control", "no-store"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+)
+_PAGE_HEADERS = (
+    *_ALWAYS,
+    ("Cache-Control", "no-store"),
+    (
+        "Content-Security-Policy",
+        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+        "object-src 'none'",
+    ),
+    ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("X-Frame-Options", "DENY"),
+)
+_FILE_HEADERS = (*_ALWAYS, ("Cache-Control", "public, max-age=3600"))
+_HEADERS = {"api": _API_HEADERS, "page": _PAGE_HEADERS, "file": _FILE_HEADERS}
+
+_STATIC = Operation(
+    kind="file", method="GET", url="/static/<path:name>", scope=None, summary="A file of the pages"
+)
+_NOBODY = Account("", frozenset())
+_STATUS_LINES = {status: f"{status} {phrase}" for status, phrase in responses.items()}
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
+_KEY = re.compile(r"[\x21-\x7e]{1,100}")
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """An operation and what carries it out."""
+
+    operation: Operation
+    call: Callable[[Request], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    status: int
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+
+
+class Application:
+    """The WSGI application of a service: its routes, and `/health`, `/metrics` and the rest."""
+
+    def __init__(
+        self,
+        routes: Iterable[Route],
+        *,
+        pool: Pool,
+        service_class: type,
+        service: str,
+        organisation: str,
+        version: str,
+        health: Callable[[Connection[tuple[Any, ...]]], Mapping[str, str]] | None,
+    ) -> None:
+        self._pool = pool
+        self._checks = health
+        self._identity = {"service": service, "organisation": organisation, "version": version}
+        self._health: tuple[float, Answer] = (0.0, Answer())
+        title = f"TOGHETER {service}"
+        document = openapi(service_class, title, version)
+        self._document = json.dumps(document, ensure_ascii=False).encode()
+        own = [
+            Route(HEALTH, self._answer_health),
+            Route(METRICS, lambda _: generate_latest()),
+            Route(DOCUMENT, lambda _: self._document),
+            Route(_STATIC, _answer_static),
+        ]
+        rules = [
+            Rule(route.operation.url, methods=[route.operation.method], endpoint=route)
+            for route in [*own, *routes]
+        ]
+        self._match = Map(rules, strict_slashes=False, merge_slashes=False).bind("service").match
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        started = perf_counter()
+        correlation_id = _correlation_id(environ)
+        operation: Operation | None = None
+        code = None
+        try:
+            route, path = self._route(environ)
+            operation = route.operation
+            reply = self._serve(route, path, environ, correlation_id)
+        except Exception as error:
+            problem = problem_of(error, language_of(environ.get("HTTP_ACCEPT_LANGUAGE", "")))
+            code = problem.code
+            if problem.status >= 500:
+                log.error(
+                    "request failed",
+                    instance=problem.instance,
+                    correlation_id=str(correlation_id),
+                    **describe(error),
+                )
+            reply = _problem_reply(problem, operation, environ)
+        rule = operation.url if operation is not None else "none"
+        method = operation.method if operation is not None else "none"
+        seconds = perf_counter() - started
+        REQUESTS.labels(method, rule, str(reply.status)).inc()
+        SECONDS.labels(rule).observe(seconds)
+        if operation is not HEALTH:
+            log.info(
+                "request",
+                method=method,
+                route=rule,
+                status=reply.status,
+                code=code,
+                ms=round(seconds * 1000, 1),
+                correlation_id=str(correlation_id),
+            )
+        headers = [*reply.headers, ("X-Correlation-ID", str(correlation_id))]
+        body = reply.body
+        if reply.status not in (204, 304):
+            headers.append(("Content-Length", str(len(body))))
+        if environ["wsgi.input"].unread > KEPT_UNREAD or reply.status == 408:
+            environ["togheter.close"]()
+        start_response(_STATUS_LINES.get(reply.status, f"{reply.status} Other"), headers)
+        return [body] if body and environ["REQUEST_METHOD"] != "HEAD" else []
+
+    def _route(self, environ: Environ) -> tuple[Route, Mapping[str, Any]]:
+        try:
+            path = environ["PATH_INFO"].encode("latin-1").decode()
+        except UnicodeDecodeError:
+            raise NotFound() from None
+        if _UNPRINTABLE.search(path):
+            raise NotFound()
+        matched: tuple[Route, Mapping[str, Any]] = self._match(
+            path, method=environ["REQUEST_METHOD"]
+        )
+        return matched
+
+    def _serve(
+        self, route: Route, path: Mapping[str, Any], environ: Environ, correlation_id: UUID
+    ) -> _Reply:
+        operation = route.operation
+        account = _NOBODY if operation.scope is None else self._account(operation, environ)
+        if operation.kind == "page" and operation.changes:
+            _assert_same_origin(environ)
+        raw = environ["wsgi.input"].take(operation.max_body if _takes_body(operation) else 0)
+        body: Any = None
+        form: MultiDict[str, str] = MultiDict()
+        if operation.kind == "page" and operation.changes:
+            form = _form(environ, raw)
+        elif isinstance(operation.body, str):
+            _assert_media(environ, operation.body)
+        elif operation.body is not None:
+            _assert_media(environ, JSON)
+            body = load(operation.body, strictjson.loads(raw, max_bytes=operation.max_body))
+        text = environ.get("QUERY_STRING", "")
+        request = Request(
+            actor=account.name,
+            scopes=account.scopes,
+            body=body,
+            query=load_query(operation.query, text) if operation.query is not None else None,
+            path=path,
+            form=form,
+            idempotency_key=_idempotency_key(environ) if operation.changes else None,
+            correlation_id=correlation_id,
+            raw=raw,
+            language=language_of(environ.get("HTTP_ACCEPT_LANGUAGE", "")),
+            route=f"{operation.method} {operation.url}",
+        )
+        if operation is _STATIC:
+            return _static_reply(request, environ)
+        return _reply(operation, route.call(request))
+
+    def _account(self, operation: Operation, environ: Environ) -> Account:
+        """Who asks, as the database says now; raises a `Refusal` when it may not."""
+        name, token = _credentials(operation, environ.get("HTTP_AUTHORIZATION", ""))
+        account = None
+        if token is not None and token.startswith("tgh_"):
+            with self._pool.connection() as conn:
+                account = find(conn, token)
+        if account is None or (name is not None and name != account.name):
+            scheme = "Basic" if operation.kind == "page" else "Bearer"
+            challenge = f'{scheme} realm="TOGHETER"'
+            if scheme == "Basic":
+                challenge += ', charset="UTF-8"'
+            elif token is not None:
+                challenge += ', error="invalid_token"'
+            raise Refusal(401, "unauthenticated", headers={"WWW-Authenticate": challenge})
+        assert operation.scope is not None
+        if not account.may(operation.scope):
+            raise Refusal(403, "forbidden")
+        return account
+
+    def _answer_health(self, _: Request) -> Answer:
+        until, answer = self._health
+        if monotonic() < until:
+            return answer
+        checks = {"database": "ok"}
+        try:
+            with self._pool.connection(2.0) as conn:
+                if self._checks is not None:
+                    checks.update(self._checks(conn))
+                else:
+                    conn.execute("select 1")
+        except Exception as error:
+            log.warning("health check failed", **describe(error))
+            checks["database" if problem_of(error).status == 503 else "service"] = "failing"
+        found = set(checks.values())
+        status = (
+            "ok" if found == {"ok"} else "starting" if found <= {"ok", "starting"} else "failing"
+        )
+        document = {"status": status, **self._identity, "checks": checks}
+        answer = Answer(200 if status == "ok" else 503, json.dumps(document))
+        self._health = (monotonic() + 1.0, answer)
+        return answer
+
+
+# --- what came ----------------------------------------------------------------------------------
+
+
+def _correlation_id(environ: Environ) -> UUID:
+    """That of the header X-Correlation-ID, else the trace of traceparent, else a new one."""
+    given = environ.get("HTTP_X_CORRELATION_ID", "")
+    trace = _TRACEPARENT.fullmatch(environ.get("HTTP_TRACEPARENT", ""))
+    for text in (given, trace[1] if trace else ""):
+        if len(text) in (32, 36):
+            try:
+                return UUID(text)
+            except ValueError:
+                continue
+    return uuid4()
+
+
+def _credentials(operation: Operation, header: str) -> tuple[str | None, str | None]:
+    """Name and token of an Authorization header; a bearer gives no name."""
+    scheme, _, rest = header.partition(" ")
+    match scheme.lower():
+        case "bearer":
+            return None, rest.strip()
+        case "basic" if operation.kind == "page":
+            try:
+                name, _, token = base64.b64decode(rest, validate=True).decode().partition(":")
+            except (binascii.Error, ValueError):
+                return None, ""
+            return name, token
+    return None, None
+
+
+def _assert_same_origin(environ: Environ) -> None:
+    """Browsers add Basic credentials to what other sites send; refuse what these send."""
+    site = environ.get("HTTP_SEC_FETCH_SITE")
+    origin = environ.get("HTTP_ORIGIN")
+    host = environ.get("HTTP_HOST")
+    same = site == "same-origin" if site is not None else origin is not None
+    if origin is not None and (not host or urlsplit(origin).netloc != host):
+        same = False
+    if not same:
+        raise Refusal(403, "cross_origin")
+
+
+def _takes_body(operation: Operation) -> bool:
+    return operation.body is not None or (operation.kind == "page" and operation.changes)
+
+
+def _assert_media(environ: Environ, media: str) -> None:
+    given, _, parameters = environ.get("CONTENT_TYPE", "").partition(";")
+    charset = parameters.strip().lower().replace('"', "")
+    if (
+        given.strip().lower() != media
+        or charset not in ("", "charset=utf-8")
+        or environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity"
+    ):
+        raise Refusal(415, "unsupported_media_type")
+
+
+def _form(environ: Environ, raw: bytes) -> MultiDict[str, str]:
+    _assert_media(environ, FORM)
+    try:
+        pairs = parse_qsl(
+            raw.decode("ascii"), keep_blank_values=True, max_num_fields=1000, errors="strict"
+        )
+    except ValueError:
+        raise Refusal(400, "bad_request") from None
+    if any("\x00" in name or "\x00" in value for name, value in pairs):
+        raise Refusal(400, "bad_request")
+    return MultiDict(pairs)
+
+
+def _idempotency_key(environ: Environ) -> str | None:
+    given: str | None = environ.get("HTTP_IDEMPOTENCY_KEY")
+    if given is None:
+        return None
+    key = given.strip().removeprefix('"').removesuffix('"')
+    if not _KEY.fullmatch(key):
+        raise Refusal(400, "bad_idempotency_key")
+    return key
+
+
+# --- what goes ----------------------------------------------------------------------------------
+
+
+def _reply(operation: Operation, result: Any) -> _Reply:
+    status, headers = operation.status, dict(_HEADERS[operation.kind])
+    if isinstance(result, Answer):
+        status, result, more = result.status, result.body, result.headers
+        headers.update(more)
+    if result is None:
+        body = b""
+        status = 204 if status == 200 else status
+    elif isinstance(result, bytes):
+        body = result
+    elif isinstance(result, str):
+        body = result.encode()
+    elif operation.answer is None:
+        raise TypeError(f"{operation.url} declares no answer and gave {type(result).__name__}")
+    elif operation.many:
+        body = _json([_document(operation, item) for item in result])
+    else:
+        body = _json(_document(operation, result))
+    if body:
+        headers.setdefault("Content-Type", operation.media or JSON)
+    for name, value in headers.items():
+        if _UNPRINTABLE.search(value):
+            raise ValueError(f"the header {name} holds a control character")
+    return _Reply(status, list(headers.items()), body)
+
+
+def _document(operation: Operation, item: Any) -> dict[str, Any]:
+    if type(item) is not operation.answer:
+        raise TypeError(f"{operation.url} declares another answer than {type(item).__name__}")
+    return dump(item)
+
+
+def _json(document: Any) -> bytes:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _problem_reply(problem: Problem, operation: Operation | None, environ: Environ) -> _Reply:
+    wants_page = (
+        operation.kind == "page"
+        if operation is not None
+        else "text/html" in environ.get("HTTP_ACCEPT", "")
+    )
+    document = problem.document()
+    if not wants_page:
+        headers = [*_API_HEADERS, *problem.headers.items(), ("Content-Type", MEDIA)]
+        return _Reply(problem.status, headers, _json(document))
+    text = render(
+        "problem.html",
+        **{"detail": "", "errors": (), **document},
+        language=language_of(environ.get("HTTP_ACCEPT_LANGUAGE", "")),
+    )
+    headers = [*_PAGE_HEADERS, *problem.headers.items(), ("Content-Type", HTML)]
+    return _Reply(problem.status, headers, text.encode())
+
+
+def _answer_static(_: Request) -> Answer:
+    raise NotImplementedError("answered by _static_reply, which sees the header If-None-Match")
+
+
+def _static_reply(request: Request, environ: Environ) -> _Reply:
+    found = static_files().get(request.path["name"])
+    if found is None:
+        raise NotFound()
+    headers = [*_FILE_HEADERS, ("ETag", found.etag)]
+    if environ.get("HTTP_IF_NONE_MATCH") == found.etag:
+        return _Reply(304, headers, b"")
+    return _Reply(200, [*headers, ("Content-Type", found.media)], found.body)
