@@ -97,7 +97,7 @@ class Broker:
     def remembers(self, queue: str, patience: float = 10) -> bool:
         """Wait until a quorum queue of ours would survive a kill.
 
-        RabbitMQ 3.10 answers `queue.declare` up to half a second before the queue's name is on
+        RabbitMQ 3.10 answers `queue.declare` up to a second before the queue's name is on
         disk. Killed in between, it forgets the name: the queue stays without a leader for ever,
         publishing to it is refused, and consuming from it times out, until somebody deletes it.
         """
