@@ -48,7 +48,7 @@ def mint() -> str:
 
 
 def add(
-    conn: Connection[tuple[object, ...]],
+    conn: Connection,
     name: str,
     token: str,
     scopes: Iterable[str],
@@ -72,7 +72,7 @@ def add(
     )
 
 
-def revoke(conn: Connection[tuple[object, ...]], name: str) -> int:
+def revoke(conn: Connection, name: str) -> int:
     """End every token of `name` now; returns how many ended."""
     return conn.execute(
         "update access_token set revoked_at = now() where name = %s and revoked_at is null",
@@ -80,7 +80,7 @@ def revoke(conn: Connection[tuple[object, ...]], name: str) -> int:
     ).rowcount
 
 
-def find(conn: Connection[tuple[object, ...]], token: str) -> Account | None:
+def find(conn: Connection, token: str) -> Account | None:
     """The account of a token, or None when it is unknown, expired or revoked.
 
     The look-up is by SHA-256 of 256 random bits, so its duration tells nothing about other tokens.

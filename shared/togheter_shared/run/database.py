@@ -18,7 +18,7 @@ OPTIONS = (
 )
 
 
-def make_pool(url: str, name: str) -> ConnectionPool[Connection[tuple[Any, ...]]]:
+def make_pool(url: str, name: str) -> ConnectionPool[Connection]:
     """A pool that is not open yet; its connections are in autocommit mode."""
     from psycopg import Connection
     from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -33,12 +33,12 @@ def make_pool(url: str, name: str) -> ConnectionPool[Connection[tuple[Any, ...]]
             tcp_user_timeout=20_000,
             application_name=name,
         ),
-        connection_class=Connection[tuple[Any, ...]],
+        connection_class=Connection,
         kwargs={"autocommit": True},
         min_size=1,
         max_size=MAX_CONNECTIONS,
         max_waiting=200,
-        timeout=5.0,
+        timeout=3.0,
         reconnect_timeout=3.0,
         open=False,
         check=ConnectionPool.check_connection,
@@ -51,7 +51,7 @@ class Pool(SharedExtension):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
-        self._pool: ConnectionPool[Connection[tuple[Any, ...]]] | None = None
+        self._pool: ConnectionPool[Connection] | None = None
 
     def setup(self) -> None:
         if self._pool is None:
@@ -66,7 +66,7 @@ class Pool(SharedExtension):  # type: ignore[misc]
     kill = stop
 
     @contextmanager
-    def connection(self, timeout: float | None = None) -> Iterator[Connection[tuple[Any, ...]]]:
+    def connection(self, timeout: float | None = None) -> Iterator[Connection]:
         """A connection in autocommit mode; open a transaction with `conn.transaction()`."""
         assert self._pool is not None
         with self._pool.connection(timeout) as conn:

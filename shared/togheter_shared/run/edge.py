@@ -83,6 +83,7 @@ _STATIC = Operation(
 )
 _NOBODY = Account("", frozenset())
 _STATUS_LINES = {status: f"{status} {phrase}" for status, phrase in responses.items()}
+_PASSING = {"starting", "waiting"}
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 _KEY = re.compile(r"[\x21-\x7e]{1,100}")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -118,7 +119,7 @@ class Application:
         service: str,
         organisation: str,
         version: str,
-        health: Callable[[Connection[tuple[Any, ...]]], Mapping[str, str]] | None,
+        health: Callable[[Connection], Mapping[str, str]],
     ) -> None:
         self._pool = pool
         self._checks = health
@@ -257,21 +258,20 @@ class Application:
         checks = {"database": "ok"}
         try:
             with self._pool.connection(2.0) as conn:
-                if self._checks is not None:
-                    checks.update(self._checks(conn))
-                else:
-                    conn.execute("select 1")
+                checks.update(self._checks(conn))
         except Exception as error:
             log.warning("health check failed", **describe(error))
             checks["database" if problem_of(error).status == 503 else "service"] = "failing"
-        found = set(checks.values())
-        status = (
-            "ok" if found == {"ok"} else "starting" if found <= {"ok", "starting"} else "failing"
-        )
+        status = _worst(checks.values())
         document = {"status": status, **self._identity, "checks": checks}
         answer = Answer(200 if status == "ok" else 503, json.dumps(document))
         self._health = (monotonic() + 1.0, answer)
         return answer
+
+
+def _worst(words: Iterable[str]) -> str:
+    found = set(words) - {"ok"}
+    return "ok" if not found else "starting" if found <= _PASSING else "failing"
 
 
 # --- what came ----------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 
 _COOPERATIVE = "wait_selector"
 
@@ -18,7 +19,9 @@ def prepare_green() -> None:
     """
     if "psycopg" not in sys.modules:
         os.environ["PSYCOPG_WAIT_FUNC"] = _COOPERATIVE
-    import eventlet
+    with warnings.catch_warnings():  # that eventlet is in maintenance mode, we know
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import eventlet
 
     eventlet.monkey_patch()
     assert_green()

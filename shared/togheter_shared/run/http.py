@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
+from importlib import metadata
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import eventlet
@@ -56,7 +57,7 @@ __all__ = [
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 Method = TypeVar("Method", bound=Callable[..., Any])
-Health = Callable[["Connection[tuple[Any, ...]]"], Mapping[str, str]]
+Health = Callable[["Connection"], Mapping[str, str]]
 MAX_WORKERS = 64
 
 
@@ -132,18 +133,21 @@ def run_web(
     service_class: type,
     settings: Settings,
     *,
-    version: str,
+    version: str | None = None,
     health: Health | None = None,
     timeout: float = 20.0,
 ) -> None:
     """Serve the class until SIGTERM or SIGINT.
 
-    `health` gives checks by name, each `ok`, `starting` or what is wrong; it is called with a
-    connection at most once a second. `timeout` is in seconds: for the head of a request, for its
-    body (and longer for a large one), for taking the answer, and between two requests.
+    `version` is that of the distribution the class comes with, unless it is given.
+    `health` gives checks by name, each `ok`, a word for what passes (`starting`, `waiting`) or for
+    what is wrong; it is asked at most once a second, and is the kernel's unless it is given.
+    `timeout` is in seconds: for the head of a request, for its body (longer for a large one), for
+    taking the answer, and between two requests.
     """
     assert_green()
-    edge = _Edge(service_class, settings, version, health, timeout)
+    version = version or _version_of(service_class)
+    edge = _Edge(service_class, settings, version, health or _kernel_health, timeout)
     runner = ServiceRunner({"max_workers": MAX_WORKERS, "togheter": edge})
     runner.container_cls = ServiceContainer
     runner.add_service(service_class)
@@ -166,12 +170,25 @@ def run_web(
     log.info("web stopped")
 
 
+def _kernel_health(conn: Connection) -> Mapping[str, str]:
+    from togheter_shared.run.state import health  # after psycopg
+
+    return health(conn)
+
+
+def _version_of(service_class: type) -> str:
+    try:
+        return metadata.version(service_class.__module__.split(".")[0].replace("_", "-"))
+    except metadata.PackageNotFoundError:
+        return "0"
+
+
 @dataclass(frozen=True)
 class _Edge:
     service_class: type
     settings: Settings
     version: str
-    health: Health | None
+    health: Health
     timeout: float
 
     @property
@@ -184,7 +201,8 @@ class _Edge:
 
     @property
     def service(self) -> str:
-        return self.settings.service or "service"
+        name: str = self.settings.service or self.service_class.name  # type: ignore[attr-defined]
+        return name
 
     @property
     def database_url(self) -> str:

@@ -98,7 +98,7 @@ def describe(error: BaseException) -> dict[str, Any]:
     sqlstate = getattr(error, "sqlstate", None)
     if isinstance(sqlstate, str):
         found["sqlstate"] = sqlstate
-    causes = []
+    causes: list[dict[str, Any]] = []
     cause = error.__cause__ or error.__context__
     while cause is not None and len(causes) < 5:
         causes.append({"error": _class(cause), "frames": _frames(cause)})

@@ -64,7 +64,7 @@ def problem_of(error: Exception, language: str = "it") -> Problem:
             )
         case Rejected():
             field_ = error.field
-            is_input = field_ is not None or error.code in _REJECTED_AS_INPUT
+            is_input = field_ is not None
             return Problem(
                 status=422 if is_input else 409,
                 code=error.code,
@@ -88,22 +88,28 @@ def problem_of(error: Exception, language: str = "it") -> Problem:
             return _problem(error.code or 500, "http", language)
         case TimeoutError():
             return _problem(408, "timeout", language)
-    if _is_passing(error):
-        return _problem(503, "unavailable", language, headers={"Retry-After": RETRY_AFTER})
-    return _problem(500, "internal", language)
+    return _server_problem(error, language)
 
 
 def _problem(status: int, code: str, language: str, **more: Any) -> Problem:
     return Problem(status=status, code=code, title=title_of(code, status, language), **more)
 
 
-def _is_passing(error: Exception) -> bool:
-    from psycopg import InterfaceError, OperationalError  # psycopg_pool's errors are operational
+def _server_problem(error: Exception, language: str) -> Problem:
+    # not at the top: a web process must be made cooperative before psycopg is imported
+    from psycopg import InterfaceError, OperationalError
 
-    return isinstance(error, OperationalError | InterfaceError)
+    from togheter_shared.log.store import Conflict, KeyReused
 
+    match error:
+        case KeyReused():
+            return _problem(422, "idempotency_key_reused", language)
+        case Conflict():
+            return _problem(409, "conflict", language, headers={"Retry-After": "1"})
+        case OperationalError() | InterfaceError():  # those of the pool too
+            return _problem(503, "unavailable", language, headers={"Retry-After": RETRY_AFTER})
+    return _problem(500, "internal", language)
 
-_REJECTED_AS_INPUT = ("idempotency_key_reused",)
 
 # --- sentences ------------------------------------------------------------------------------------
 
@@ -145,6 +151,10 @@ _TITLES: Mapping[str, tuple[str, str]] = {
     "idempotency_key_reused": (
         "La stessa chiave Idempotency-Key è già stata usata per un'altra richiesta.",
         "The same Idempotency-Key was already used for another request.",
+    ),
+    "conflict": (
+        "Altri stanno modificando gli stessi dati: riprovare.",
+        "Others are changing the same data: try again.",
     ),
     "unavailable": (
         "Il servizio non è disponibile in questo momento: riprovare tra poco.",

@@ -245,6 +245,7 @@ class Server(WebServer):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
+        self._starting = False
         self._room = Semaphore(MAX_CONNECTIONS)
 
     def start(self) -> None:
