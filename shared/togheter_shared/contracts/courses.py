@@ -47,6 +47,16 @@ class DropReason(StrEnum):
     OTHER = "other"
 
 
+class WithdrawalReason(StrEnum):
+    """Who or what ended the wait, or gave the place back."""
+
+    PERSON = "person"
+    OFFER_DECLINED = "offer_declined"
+    OFFER_EXPIRED = "offer_expired"
+    EDITION_CLOSED = "edition_closed"
+    """No place came free before the edition was over, or it closed without a lesson."""
+
+
 class CertificateKind(StrEnum):
     LEVEL = "level"
     """A level reached: attendance over the threshold and a positive final test."""
@@ -126,12 +136,13 @@ class EnrolmentConfirmed:
 
 @dataclass(frozen=True, kw_only=True)
 class EnrolmentWithdrawn:
-    """The person gave the place, or the wait for it, up before the first lesson."""
+    """The place, or the wait for it, was given up before the person's first lesson."""
 
     edition_id: UUID
     enrolment_id: UUID
     on: date
     referral_id: UUID | None = None
+    reason: WithdrawalReason = WithdrawalReason.PERSON
 
 
 @dataclass(frozen=True, kw_only=True)
