@@ -131,12 +131,12 @@ def test_commands_that_race_are_all_carried_out_and_numbered_without_a_gap(
 
 @pytest.mark.parametrize("table", ["event_log", "feed", "inbox"])
 @pytest.mark.parametrize(
-    "statement", ["delete from {}", "update {} set epoch = epoch", "truncate {}"]
+    "statement", ["delete from {}", "update {} set type = type", "truncate {}"]
 )
 def test_the_service_cannot_rewrite_history(
     conn: psycopg.Connection, table: str, statement: str
 ) -> None:
-    text = statement.replace("epoch", "position") if table == "event_log" else statement
+    text = statement.replace("type", "entry") if table == "feed" else statement
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         conn.execute(text.format(table))
 

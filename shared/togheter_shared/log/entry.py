@@ -113,9 +113,10 @@ def decode(raw: bytes) -> Entry:
     for key in document.keys() - _KEYS.keys():
         if key not in _OPTIONAL or not isinstance(document[key], _OPTIONAL[key]):
             raise BadEntry("a key that this network does not use")
-    if strictjson.canonical(document) != raw:
+    entry = _entry(document)
+    if encode(entry) != raw:
         raise BadEntry("not in canonical form")
-    return _entry(document)
+    return entry
 
 
 def _entry(document: dict[str, Any]) -> Entry:

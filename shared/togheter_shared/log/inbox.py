@@ -204,7 +204,8 @@ class Receiver:
                     data |= self.open_box(entry.event_id, entry.type, entry.sealed)
                 self.reads.load(entry.type, entry.type_version, data)
             except ValidationError as error:
-                fields = ", ".join(sorted(map(str, error.normalized_messages()))  # type: ignore[no-untyped-call])
+                names = error.normalized_messages()  # type: ignore[no-untyped-call]
+                fields = ", ".join(sorted(map(str, names)))
                 return fresh[:index], (entry, f"does not keep its contract in: {fields[:300]}")
             except ValueError:
                 return fresh[:index], (entry, "a sealed box that does not open")
