@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode, b64encode
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,6 @@ from togheter_shared.privacy.keys import (
     Keys,
     KeysUnreadable,
     Unsealable,
-    b64decode,
-    b64encode,
     generate_keys,
     load_keys,
     seal,
