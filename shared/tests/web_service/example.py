@@ -88,7 +88,7 @@ class Example:
         answer=Note,
         many=True,
     )
-    def list(self, request: Request) -> list[Note]:
+    def list_notes(self, request: Request) -> list[Note]:
         text = f"{request.query.open} {' '.join(request.query.tag)}"
         note = Note(note_id=UUID(int=0), text=text, actor=request.actor)
         return [note] * request.query.limit
@@ -169,7 +169,7 @@ if __name__ == "__main__":
     from togheter_shared.run import http, logs, settings
 
     if os.environ.get("WITHOUT_THE_CURE"):
-        http.assert_green = lambda: None
+        http.assert_green = lambda: None  # type: ignore[attr-defined]
     found = settings.read()
     logs.configure(service="example", organisation=found.organisation)
 

@@ -12,18 +12,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # a web process must be made cooperative before psycopg is imported
     from psycopg import Connection
 
-TABLE = """\
-create table access_token (
-    token_hash bytea primary key,
-    name text not null,
-    scopes text[] not null,
-    created_at timestamptz not null default now(),
-    expires_at timestamptz not null,
-    revoked_at timestamptz
-);
-"""
-"""What the first migration of the kernel creates."""
-
 ALL = "all"
 """The scope that grants every other."""
 

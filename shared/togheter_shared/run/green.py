@@ -20,7 +20,7 @@ def prepare_green() -> None:
     if "psycopg" not in sys.modules:
         os.environ["PSYCOPG_WAIT_FUNC"] = _COOPERATIVE
     with warnings.catch_warnings():  # that eventlet is in maintenance mode, we know
-        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore")
         import eventlet
 
     eventlet.monkey_patch()
