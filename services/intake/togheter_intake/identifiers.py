@@ -94,7 +94,7 @@ def parse_identifier(text: str) -> Identifier | Flaw:
         return _passport(passport[1], text)
     bare = LABEL.sub("", text)
     folded = unicodedata.normalize("NFKC", without_marks(bare)).upper()
-    value = re.sub(r"[\s.\-_/]+", "", folded)
+    value = re.sub(r"[\s.\-_/']+", "", folded)
     if not value.isascii() or not value.isalnum():
         return Flaw(
             "identifier_unknown",

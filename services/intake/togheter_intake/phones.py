@@ -43,7 +43,7 @@ def _numbers(text: str, separators: tuple[str, ...]) -> list[str] | None:
 
 
 def _number(text: str) -> str | None:
-    text = text.strip(" .,;:")
+    text = text.strip(" .,;:'")
     if not _NUMBER.fullmatch(text):
         return None
     digits = re.sub(r"\D", "", text)

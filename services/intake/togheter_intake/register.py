@@ -128,7 +128,7 @@ class Register:
 
     def _header(self, records: Iterator[tuple[int, list[str], int | None]]) -> list[str]:
         for _, cells, _ in records:
-            if any(cell.strip() for cell in cells):
+            if any(cell.strip() for cell in cells) and not cells[0].startswith("sep="):
                 while not cells[-1].strip():
                     cells.pop()
                 return [without_marks(cell).strip() for cell in cells]
@@ -144,10 +144,10 @@ class Register:
     def _layout(self, header: tuple[str, ...]) -> Layout:
         mapping = self.mapping
         places: dict[str, int] = {}
-        folded = [fold(name) for name in header]
+        folded = [_header_form(name) for name in header]
         missing = []
         for field, names in mapping.columns.items():
-            found = [i for i, name in enumerate(folded) if name in {fold(n) for n in names}]
+            found = [i for i, name in enumerate(folded) if name in set(map(_header_form, names))]
             if len(found) > 1:
                 raise RegisterError(
                     f"l'intestazione «{header[found[0]]}» compare {len(found)} volte: lasciane una"
@@ -169,6 +169,10 @@ class Register:
                 "mappatura"
             )
         return Layout(header, places)
+
+
+def _header_form(name: str) -> str:
+    return " ".join(fold(name).replace("_", " ").split())
 
 
 def read_register(source: bytes | Path, mapping: Mapping) -> Register:

@@ -38,6 +38,8 @@ LONGEST_NOTE = 10_000
 LONGEST_CELL = 1_000
 LAST_DAY = date(2099, 12, 31)
 """Years of two digits of accesses and expiries are of this century."""
+LONGEST_TITLE = 30
+"""Years; no title to stay is valid that long."""
 EARLIEST_ACCESS = date(1990, 1, 1)
 
 _PLACE = re.compile(r"\(([^()]+)\)\s*$|[,/–-]\s*([^,/–-]+)$")
@@ -118,7 +120,7 @@ class _Row:
             citizenships=self.listed("citizenships", self.country, "un paese che si conosca"),
             identifier=self.identifier(),
             title=self.one_of("title", self.mapping.titles),
-            title_expires=self.day("title_expires"),
+            title_expires=self.expiry(on or self.today),
             phones=self.phones(),
             languages=self.listed("languages", self.language, "una lingua che si conosca"),
             mediator=self.one_of("mediator", self.mapping.answers),
@@ -149,7 +151,9 @@ class _Row:
         limit = LONGEST_NOTE if field == "note" else LONGEST.get(field, LONGEST_CELL)
         if character is not None:
             self.refuse(field, _forbidden(character))
-        elif len(text) > limit and len(unicodedata.normalize("NFC", text.strip())) > limit:
+        elif (
+            3 * len(text) > limit and len(text.strip() if field == "note" else _clean(text)) > limit
+        ):
             self.refuse(
                 field,
                 Flaw(
@@ -186,17 +190,17 @@ class _Row:
             return None
         return day
 
-    def day(self, field: str) -> date | None:
-        text = self.text(field)
+    def expiry(self, on: date) -> date | None:
+        text = self.text("title_expires")
         if not text:
             return None
         day = parse_day(text, LAST_DAY, self.mapping.date_order)
-        if isinstance(day, date) and not 1990 <= day.year <= 2100:
+        if isinstance(day, date) and not 1990 <= day.year <= on.year + LONGEST_TITLE:
             day = Flaw(
                 "date_unlikely", f"l'anno di {shown(text)} non può essere", "controlla l'anno"
             )
         if isinstance(day, Flaw):
-            self.refuse(field, day)
+            self.refuse("title_expires", day)
             return None
         return day
 
@@ -322,10 +326,6 @@ def _with_warnings(row: RegisterRow, raw: RawRow, birth_text: str) -> RegisterRo
 
 def _clean(text: str) -> str:
     """On one line, composed; otherwise as it was given."""
-    return text if text.isascii() and "  " not in text else _composed(text)
-
-
-def _composed(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 

@@ -1,0 +1,147 @@
+"""Suspected duplicates on weaker evidence than an identifier: scores, reasons, how to find them.
+
+Nothing here decides: a suspicion is shown to a person, with its reasons. Two people with the same
+name and incompatible dates of birth are two people.
+"""
+
+from dataclasses import dataclass
+from itertools import combinations
+
+from togheter_intake.names import name_tokens, similarity, skeleton
+from togheter_shared.contracts.intake import Birth, BirthPrecision, Sex
+
+SUSPECT = 50
+"""The lowest score that is a suspicion."""
+SAME_NAME = 97.0
+SIMILAR_NAME = 84.0
+RELATED_NAME = 72.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """What is compared. Names in any script; `phones` in E.164."""
+
+    given: str = ""
+    family: str = ""
+    native: str = ""
+    birth: Birth = Birth()
+    birth_country: str | None = None
+    sex: Sex = Sex.UNKNOWN
+    phones: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Suspicion:
+    """`score` 50 to 100; `reasons` are codes, the strongest first."""
+
+    score: int
+    reasons: tuple[str, ...]
+
+
+def compare(a: Identity, b: Identity) -> Suspicion | None:
+    """Whether the two may be one person, with the reasons; the order of the two does not matter."""
+    names = _names(a, b)
+    phone = bool(set(a.phones) & set(b.phones))
+    if names < RELATED_NAME:
+        return None
+    births = compare_births(a.birth, b.birth)
+    score, reasons = _evidence(names, births, phone)
+    if not reasons:
+        return None
+    if a.birth_country and b.birth_country and a.birth_country != b.birth_country:
+        score -= 10
+        reasons = (*reasons, "other_birth_country")
+    if Sex.UNKNOWN not in (a.sex, b.sex) and a.sex is not b.sex:
+        score -= 5
+        reasons = (*reasons, "other_sex")
+    score = min(round(score), 100)
+    return Suspicion(score, reasons) if score >= SUSPECT else None
+
+
+def compare_births(a: Birth, b: Birth) -> str:
+    """`same`, `swapped` (day and month), `close` (one part differs), `compatible` (as far as they
+    are known), `unknown` (one of them), `other`."""
+    if a.year is None or b.year is None:
+        return "unknown"
+    if BirthPrecision.ESTIMATED in (a.precision, b.precision):
+        both = a.precision is b.precision
+        return "compatible" if abs(a.year - b.year) <= (3 if both else 2) else "other"
+    full = (a.month, a.day, b.month, b.day)
+    if None not in full:
+        first, second = (a.year, a.month, a.day), (b.year, b.month, b.day)
+        if first == second:
+            return "compatible" if (a.month, a.day) == (1, 1) else "same"
+        if first == (b.year, b.day, b.month):
+            return "swapped"
+        return "close" if sum(x == y for x, y in zip(first, second, strict=True)) == 2 else "other"
+    if a.year != b.year:
+        return "other"
+    return "other" if None not in (a.month, b.month) and a.month != b.month else "compatible"
+
+
+def blocking_keys(identity: Identity) -> frozenset[str]:
+    """Keys that two records share whenever `compare` may suspect them; at most some dozens.
+
+    Meant to be hashed with a key and kept in an index. One letter says the kind: `t` telephone;
+    `n` part of the name (its consonants) with the year of birth; `p` two parts of the name; `w` a
+    name that has one part only; `d` day of birth, whichever of the numbers is the month.
+    """
+    keys = {f"t:{phone}" for phone in identity.phones}
+    tokens = _all_tokens(identity)
+    bones = sorted({skeleton(token) for token in tokens})[:8]
+    years = _years(identity.birth)
+    keys |= {f"n:{bone}:{year}" for bone in bones for year in years}
+    keys |= {f"p:{one}+{two}" for one, two in combinations(bones, 2)}
+    if len(bones) == 1:
+        keys.add(f"w:{bones[0]}")
+    birth = identity.birth
+    exact = birth.precision is BirthPrecision.DAY and birth.month and birth.day
+    if exact and (birth.month, birth.day) != (1, 1):
+        low, high = sorted((birth.month or 0, birth.day or 0))
+        keys.add(f"d:{birth.year}-{low}-{high}")
+    return frozenset(keys)
+
+
+def _years(birth: Birth) -> tuple[int, ...]:
+    if birth.year is None:
+        return ()
+    if birth.precision is BirthPrecision.ESTIMATED:
+        return tuple(range(birth.year - 2, birth.year + 3))
+    return (birth.year,)
+
+
+def _tokens(identity: Identity) -> tuple[str, ...]:
+    return name_tokens(f"{identity.given} {identity.family}")
+
+
+def _all_tokens(identity: Identity) -> tuple[str, ...]:
+    return (*_tokens(identity), *name_tokens(identity.native))
+
+
+def _names(a: Identity, b: Identity) -> float:
+    forms_a = [t for t in (_tokens(a), name_tokens(a.native)) if t]
+    forms_b = [t for t in (_tokens(b), name_tokens(b.native)) if t]
+    return max((similarity(x, y) for x in forms_a for y in forms_b), default=0.0)
+
+
+def _evidence(names: float, births: str, phone: bool) -> tuple[float, tuple[str, ...]]:
+    """The score and the reasons that name, birth and telephone give together."""
+    same, similar = names >= SAME_NAME, names >= SIMILAR_NAME
+    name = "same_name" if same else "similar_name"
+    shared = ("same_phone",) if phone else ()
+    bonus = 10 if phone else 0
+    if births == "same" and (similar or phone):
+        return names - 2 + bonus, (f"{name}_same_birth", *shared)
+    if births == "same":
+        return names - 20, ("related_name_same_birth",)
+    if births == "swapped" and similar:
+        return names - 12 + bonus, (f"{name}_swapped_day_month", *shared)
+    if births == "compatible" and similar:
+        return names - 25 + bonus, (f"{name}_compatible_birth", *shared)
+    if births == "close" and similar:
+        return names - 35 + bonus, (f"{name}_close_birth", *shared)
+    if births == "unknown" and same and not phone:
+        return 52.0, ("same_name_unknown_birth",)
+    if phone:
+        return names - (30 if births == "other" else 12), ("same_phone_similar_name",)
+    return 0.0, ()
