@@ -194,13 +194,32 @@ def has_ended(pid: int) -> bool:
 
     An ending process loses its command line first and its sockets later: `is_ours` is not enough.
     """
+    stat = _stat(pid)
+    return stat is None or (stat[0] in "ZX" and int(stat[17]) <= 1)
+
+
+def birth(pid: int) -> str | None:
+    """When the process was started, in ticks of this boot: with its pid, its identity."""
+    stat = _stat(pid)
+    return stat[19] if stat else None
+
+
+def group_members(group: int) -> list[int]:
+    """The living processes of a process group."""
+    members = []
+    for entry in Path("/proc").iterdir():
+        stat = _stat(int(entry.name)) if entry.name.isdigit() else None
+        if stat and int(stat[2]) == group and stat[0] not in "ZX":
+            members.append(int(entry.name))
+    return members
+
+
+def _stat(pid: int) -> list[str] | None:
+    """The fields of /proc/<pid>/stat from the third, the state, on."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return True
-    state, *numbers = stat.rpartition(")")[2].split()
-    threads = int(numbers[16])
-    return state in "ZX" and threads <= 1
+        return None
 
 
 def tail(log: Path, lines: int = 25) -> str:
