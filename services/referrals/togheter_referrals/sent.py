@@ -84,6 +84,8 @@ class Sent:
     disclosed: bool = False
 
 
+GIVEN_BY = ("person", "guardian")
+
 FOLLOWS = {
     State.REQUESTED: {State.ACCEPTED, State.REJECTED},
     State.ACCEPTED: {State.IN_PROGRESS, State.FAILED},
@@ -133,7 +135,19 @@ def _request(state: Sent, command: RequestReferral) -> list[Event]:
         )
     if command.requested_on > command.today:
         raise Rejected("La data della richiesta è nel futuro.", "future_date", "requested_on")
+    if not command.identity.name.full:
+        raise Rejected(
+            "Indicare come si chiama la persona: chi accetta deve sapere chi aiuta.",
+            "name_missing",
+            "identity.name",
+        )
     consent = command.consent
+    if consent.given_by not in GIVEN_BY:
+        raise Rejected(
+            "Il consenso è dato dalla persona (person) o da chi la tutela (guardian).",
+            "unknown_giver",
+            "consent.given_by",
+        )
     if consent.given_on > command.requested_on:
         raise Rejected(
             "Il consenso è successivo alla richiesta: nessun dato può uscire senza consenso.",
