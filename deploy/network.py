@@ -10,8 +10,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from threading import Semaphore
@@ -49,7 +50,8 @@ class Steps:
 
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
-        self.undo: list[Callable[[], None]] = []
+        self.servers: list[Callable[[], None]] = []
+        self.places: list[Place] = []
 
     def each(self, what: str, places: Iterable[Place], act: Callable[[Place], None]) -> None:
         """Do it for all places at once; at the first that fails, wait for the others and raise."""
@@ -73,10 +75,9 @@ class Steps:
                 future.result()
 
     def take_back(self) -> None:
-        """Stop everything that this run started, the newest first."""
-        for undo in reversed(self.undo):
-            undo()
-        self.undo.clear()
+        """Stop everything that this run started, the services first."""
+        _all_at_once([partial(services.stop, place) for place in self.places])
+        _all_at_once(self.servers)
 
 
 # --- up ------------------------------------------------------------------------------------------
@@ -87,7 +88,7 @@ def up(plan: Plan, *, infrastructure_only: bool = False) -> None:
 
     When something cannot be started, everything that this run started is stopped again.
     """
-    LOCAL.mkdir(exist_ok=True)
+    LOCAL.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True)
     columns = (
         SpinnerColumn(),
@@ -120,7 +121,7 @@ def _up(plan: Plan, steps: Steps, infrastructure_only: bool) -> None:
     steps.each("migrations and accounts", behind, _in_turn(services.prepare))
 
     def start(place: Place) -> None:
-        steps.undo.append(lambda: services.stop(place))
+        steps.places.append(place)
         services.start(place)
         services.wait_until_healthy(place)
 
@@ -149,9 +150,9 @@ def _servers(plan: Plan, steps: Steps, memory: Memory) -> tuple[Postgres, Broker
     hosts = {organisation.id: organisation.reporting for organisation in plan.organisations}
     memory.save()
     if not postgres_status(POSTGRES)["running"]:
-        steps.undo.append(lambda: stop_postgres(POSTGRES))
+        steps.servers.append(partial(stop_postgres, POSTGRES))
     if not broker_status(RABBITMQ)["running"]:
-        steps.undo.append(lambda: stop_broker(RABBITMQ))
+        steps.servers.append(partial(stop_broker, RABBITMQ))
     first = steps.progress.add_task("PostgreSQL", total=1)
     second = steps.progress.add_task("RabbitMQ", total=1)
 
@@ -220,19 +221,14 @@ def down(plan: Plan) -> None:
 
 
 def _down(plan: Plan) -> None:
-    places = list(plan.places())
-    with ThreadPoolExecutor(max_workers=len(places)) as pool:
-        list(pool.map(services.stop, places))
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        list(pool.map(lambda stop: stop(), (_stop_postgres, _stop_broker)))
+    _all_at_once([partial(services.stop, place) for place in plan.places()])
+    _all_at_once([partial(stop_postgres, POSTGRES), partial(stop_broker, RABBITMQ)])
 
 
-def _stop_postgres() -> None:
-    stop_postgres(POSTGRES)
-
-
-def _stop_broker() -> None:
-    stop_broker(RABBITMQ)
+def _all_at_once(acts: Sequence[Callable[[], None]]) -> None:
+    with ThreadPoolExecutor(max_workers=max(1, len(acts))) as pool:
+        for done in [pool.submit(act) for act in acts]:
+            done.result()
 
 
 def reset(plan: Plan, *, sure: bool) -> bool:
@@ -245,7 +241,7 @@ def reset(plan: Plan, *, sure: bool) -> bool:
     print("This stops the network and deletes:")
     for path in [*folders, *files]:
         if path.exists():
-            print(f"  {path.relative_to(ROOT)}")
+            print(f"  {path}")
     home = read_state(POSTGRES).get("home")
     if isinstance(home, str) and POSTGRES not in Path(home).parents:
         print(f"  {home}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import secrets
 import tomllib
@@ -17,7 +18,7 @@ from togheter_shared.testing.databases import database_name
 from togheter_shared.testing.processes import ServerError, write_private
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCAL = ROOT / ".local"
+LOCAL = Path(os.environ.get("TOGHETER_LOCAL") or ROOT / ".local").resolve()  # tests: their own
 DEMONSTRATION = ROOT / "deploy" / "demo" / "network.toml"
 SERVICES = ("intake", "referrals", "courses", "reporting")
 

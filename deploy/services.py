@@ -32,6 +32,7 @@ from togheter_shared.testing.processes import (
 )
 
 PATIENCE = 60.0
+LARGE_LOG = 10_000_000  # bytes
 OURS = ("TOGHETER_", "PG", "RABBITMQ_", "DATABASE_URL", "AMQP_URL")
 
 
@@ -105,20 +106,18 @@ class Process:
     """A service's running process, and what it was started from."""
 
     pid: int
-    group: int
     fingerprint: str
 
 
 def process(place: Place) -> Process | None:
     """The running process of the service, or None; a pid that others have now is not it."""
-    try:
-        known = json.loads(place.run_file.read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
+    known = _known(place)
+    if not known:
         return None
     pid = int(known["pid"])
     if birth(pid) != known["birth"] or has_ended(pid):
         return None
-    return Process(pid, int(known["group"]), str(known["fingerprint"]))
+    return Process(pid, str(known["fingerprint"]))
 
 
 def is_current(place: Place) -> bool:
@@ -140,14 +139,28 @@ def start(place: Place) -> None:
     """Start the service's process in a session of its own, which outlives us."""
     for path in (place.log, place.run_file):
         path.parent.mkdir(parents=True, exist_ok=True)
+    _set_aside(place.log)
+    log_from = place.log.stat().st_size if place.log.exists() else 0
     made_from = fingerprint(place.service, _text(place))
     pid = spawn([_command(place), "serve"], log=place.log, env=_environment(place, owner=False))
     try:
         group = os.getpgid(pid)
-    except ProcessLookupError:
-        raise ServerError(_died(place)) from None
-    known = {"pid": pid, "birth": birth(pid), "group": group, "fingerprint": made_from}
+    except ProcessLookupError:  # ended already; that is found out by who waits for its health
+        group = -1
+    known = {
+        "pid": pid,
+        "birth": birth(pid),
+        "group": group,
+        "fingerprint": made_from,
+        "log_from": log_from,
+    }
     write_private(place.run_file, json.dumps(known) + "\n")
+
+
+def _set_aside(log: Path) -> None:
+    """Begin a new log when the old one is large, and keep that one."""
+    if log.exists() and log.stat().st_size > LARGE_LOG:
+        log.replace(log.with_suffix(".log.1"))
 
 
 def wait_until_healthy(place: Place) -> None:
@@ -162,7 +175,7 @@ def wait_until_healthy(place: Place) -> None:
         if time.monotonic() > deadline:
             raise ServerError(
                 f"{place.name} was not healthy within {PATIENCE:.0f} s ({reason}); {place.log}:\n"
-                f"{tail(place.log)}"
+                f"{_said(place)}"
             )
         time.sleep(0.1)
 
@@ -184,11 +197,39 @@ def stop(place: Place) -> None:
     if running:
         _signal(running.pid, signal.SIGTERM)
         _until(lambda: has_ended(running.pid), 15)
-        _until(lambda: not group_members(running.group), 8)
-        if group_members(running.group):
-            os.killpg(running.group, signal.SIGKILL)
-            _until(lambda: not group_members(running.group), 5)
+        _until(lambda: not _members(place), 8)
+    for pid in _members(place):  # also those of a process that was killed
+        _signal(pid, signal.SIGKILL)
+    _until(lambda: not _members(place), 5)
     place.run_file.unlink(missing_ok=True)
+
+
+def _members(place: Place) -> list[int]:
+    """The processes that the service's process started, itself included.
+
+    A number may have gone to strangers meanwhile: ours carry the service's settings.
+    """
+    own = {
+        f"TOGHETER_{name}={value}".encode()
+        for name, value in (("ORG", place.organisation.id), ("SERVICE", place.service))
+    }
+    members = group_members(_known(place).get("group", -1))
+    return [pid for pid in members if own <= set(_environ(pid).split(b"\0"))]
+
+
+def _environ(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return b""
+
+
+def _known(place: Place) -> dict[str, Any]:
+    try:
+        known = json.loads(place.run_file.read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+    return known if isinstance(known, dict) else {}
 
 
 def state(place: Place) -> dict[str, Any]:
@@ -213,7 +254,12 @@ def _text(place: Place) -> str:
 
 
 def _died(place: Place) -> str:
-    return f"{place.name} ended while starting; {place.log}:\n{tail(place.log)}"
+    return f"{place.name} ended while starting; {place.log}:\n{_said(place)}"
+
+
+def _said(place: Place) -> str:
+    """The end of what the process wrote since it was started."""
+    return tail(place.log, start=int(_known(place).get("log_from", 0)))
 
 
 def _run(place: Place, arguments: list[str], given: str = "", *, owner: bool = False) -> None:

@@ -222,11 +222,11 @@ def _stat(pid: int) -> list[str] | None:
         return None
 
 
-def tail(log: Path, lines: int = 25) -> str:
-    """The last lines of a log, for an error message."""
+def tail(log: Path, lines: int = 25, *, start: int = 0) -> str:
+    """The last lines of a log, for an error message; only what stands behind byte `start`."""
     try:
         with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - 20_000))
+            file.seek(max(start, log.stat().st_size - 20_000))
             return last_lines(file.read().decode(errors="replace"), lines)
     except OSError:
         return f"({log} cannot be read)"
