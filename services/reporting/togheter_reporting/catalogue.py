@@ -1,0 +1,151 @@
+"""The reports that there are: a folder each, read once and known by the hash of its definition."""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from psycopg import sql
+
+from togheter_reporting.naive import Event
+
+FOLDER = Path(__file__).parent / "reports"
+HASHED = ("definition.toml", "tables.sql", "fold.sql", "query.sql")
+
+Row = tuple[Any, ...]
+Naive = Callable[[Iterable[Event], dict[str, Any]], list[Row]]
+
+
+class NoSuchReport(Exception):
+    """There is no report of that name; the message names those that there are."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column of figures: a dimension, or a measure. `labels` are the words for its codes.
+
+    `total`: adding the rows up makes sense. `page`: whether people see it, not only programs.
+    """
+
+    name: str
+    title: str
+    measure: bool = False
+    total: bool = False
+    page: bool = True
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def words(self, value: Any) -> str:
+        """A value as people read it, in Italian."""
+        if value is None:
+            return ""
+        if isinstance(value, float):
+            return f"{value:g}".replace(".", ",")
+        return self.labels.get(str(value), str(value))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """One report: what it counts, and the SQL from events to figures.
+
+    `tables` makes its tables, `fold` brings the relation `batch` into them, `query` gives the
+    figures; all three find the tables by their search path. `hash` changes with any of them.
+    """
+
+    name: str
+    code: str
+    version: int
+    title: str
+    unit: str
+    description: str
+    columns: tuple[Column, ...]
+    definition: Mapping[str, Any]
+    tables: str
+    fold: str
+    query: str
+    hash: str
+
+    @property
+    def schema(self) -> str:
+        return f"report_{self.name}"
+
+    @property
+    def shadow(self) -> str:
+        return f"report_{self.name}_next"
+
+    @property
+    def dimensions(self) -> int:
+        return sum(not column.measure for column in self.columns)
+
+    def sorted(self, rows: Iterable[Row]) -> list[Row]:
+        """Rows in the order of their dimensions, by code point: the same on every machine."""
+        return sorted(rows, key=lambda row: row[: self.dimensions])
+
+    @property
+    def naive(self) -> Naive:
+        """The second way to count the same, in plain Python."""
+        found: Naive = import_module(f"{__package__}.reports.{self.name}.naive").count
+        return found
+
+
+def load(folder: Path) -> Report:
+    """The report in `folder`."""
+    texts = {name: (folder / name).read_text("utf-8") for name in HASHED}
+    definition = tomllib.loads(texts["definition.toml"])
+    digest = hashlib.sha256()
+    for name in HASHED:
+        digest.update(f"{name}\n{len(texts[name])}\n{texts[name]}".encode())
+    columns = []
+    for item in definition["columns"]:
+        item = dict(item)
+        source = item.pop("labels_from", None)
+        if source is not None:
+            item["labels"] = {entry["code"]: entry["title"] for entry in definition[source]}
+        columns.append(Column(**item))
+    if [column.measure for column in columns] != sorted(column.measure for column in columns):
+        raise ValueError(f"{folder.name}: dimensions come first, then measures")
+    return Report(
+        name=folder.name,
+        code=definition["code"],
+        version=definition["version"],
+        title=definition["title"],
+        unit=definition["unit"],
+        description=definition["description"],
+        columns=tuple(columns),
+        definition=definition,
+        tables=texts["tables.sql"],
+        fold=texts["fold.sql"],
+        query=texts["query.sql"],
+        hash=digest.hexdigest(),
+    )
+
+
+@cache
+def reports() -> Mapping[str, Report]:
+    """Every report by its name."""
+    folders = sorted(path.parent for path in FOLDER.glob("*/definition.toml"))
+    return {folder.name: load(folder) for folder in folders}
+
+
+def report(name: str) -> Report:
+    """The report of that name, or `NoSuchReport`."""
+    found = reports().get(name)
+    if found is None:
+        raise NoSuchReport(f"there is no report {name}; there is {', '.join(reports())}")
+    return found
+
+
+def settings(
+    report: Report, schema: str, after: int = 0, upto: int = 0
+) -> tuple[sql.SQL, list[str]]:
+    """A query that sets, until the end of the transaction, what the report's SQL relies on."""
+    text = sql.SQL(
+        "select set_config('search_path', %s, true), set_config('togheter.after', %s, true),"
+        " set_config('togheter.upto', %s, true), set_config('togheter.definition', %s, true)"
+    )
+    path = f'"{schema}", public, pg_temp'
+    return text, [path, str(after), str(upto), json.dumps(report.definition)]

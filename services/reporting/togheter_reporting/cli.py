@@ -1,0 +1,16 @@
+"""The command `togheter-reporting`."""
+
+from togheter_shared.run.cli import command_line
+
+main = command_line(
+    "togheter_reporting.service:SERVICE",
+    "togheter_reporting.web:ReportingWeb",
+    extra=(
+        "togheter_reporting.commands:migrate",
+        "togheter_reporting.commands:rebuild",
+        "togheter_reporting.commands:verify",
+    ),
+)
+
+if __name__ == "__main__":
+    main()

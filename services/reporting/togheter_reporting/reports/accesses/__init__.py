@@ -1,0 +1,1 @@
+"""Accesses to the Porte Sociali."""

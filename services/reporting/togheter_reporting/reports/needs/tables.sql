@@ -1,0 +1,42 @@
+create table statement (
+    organisation text not null,
+    event_id uuid not null,
+    need_id uuid not null,
+    person_id uuid not null,
+    area text not null,
+    primary key (organisation, event_id)
+);
+
+create table access (
+    organisation text not null,
+    access_id uuid not null,
+    topics text[] not null,                -- each once
+    anonymous boolean not null,
+    stream_version int not null,
+    event_id uuid not null,
+    primary key (organisation, access_id)
+);
+
+-- See the function relink().
+create table pair (
+    organisation text not null,
+    person_a uuid not null,                -- the smaller of the two
+    person_b uuid not null,
+    same boolean not null,
+    position bigint not null,
+    primary key (organisation, person_a, person_b)
+);
+
+create index on pair (organisation, person_b);
+create index on pair (position);
+
+create table linked (
+    organisation text not null,
+    person_id uuid not null,
+    root uuid not null,
+    settled boolean not null default false,
+    primary key (organisation, person_id)
+);
+
+create index on linked (organisation, root);
+create index on linked (organisation, person_id) where not settled;

@@ -1,0 +1,104 @@
+"""Counting every report a second time, naively, over the whole log, and comparing every row."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from psycopg import Connection, IsolationLevel
+
+from togheter_reporting.catalogue import Report, Row, report, reports
+from togheter_reporting.figures import SWAP, Figures, read_within
+from togheter_reporting.naive import Event
+
+CHUNK = 5_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """A row of figures that the view and the naive count do not share; None: has no such row."""
+
+    report: str
+    dimensions: Row
+    view: Row | None
+    naive: Row | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verified:
+    """What became of one report: how many rows it has, at which position, and what differs."""
+
+    report: str
+    position: int
+    rows: int
+    differences: tuple[Difference, ...]
+
+
+def verify(conn: Connection, names: Sequence[str] | None = None) -> list[Verified]:
+    """Compare those reports (or all) with a naive count of the same events.
+
+    `conn` is in autocommit mode and nothing is written. Raises `StaleView`, `NoSuchReport`.
+    """
+    chosen = [report(name) for name in names] if names else list(reports().values())
+    before = conn.isolation_level
+    # The lock is of the session: the snapshot has to be taken after it is held.
+    conn.execute("select pg_advisory_lock_shared(%s)", [SWAP])
+    conn.isolation_level = IsolationLevel.REPEATABLE_READ
+    try:
+        with conn.transaction():
+            return [_compare(conn, read_within(conn, item)) for item in chosen]
+    finally:
+        if not conn.closed:
+            conn.isolation_level = before
+            conn.execute("select pg_advisory_unlock_shared(%s)", [SWAP])
+
+
+def count(conn: Connection, item: Report, upto: int) -> list[Row]:
+    """The naive figures from the events up to that position."""
+    return item.sorted(item.naive(_events(conn, upto), dict(item.definition)))
+
+
+def _compare(conn: Connection, figures: Figures) -> Verified:
+    item = figures.report
+    view = _by_dimensions(item, figures.rows)
+    naive = _by_dimensions(item, count(conn, item, figures.freshness.position))
+    differences = [
+        Difference(report=item.name, dimensions=key, view=view.get(key), naive=naive.get(key))
+        for key in sorted(view.keys() | naive.keys())
+        if view.get(key) != naive.get(key)
+    ]
+    return Verified(
+        report=item.name,
+        position=figures.freshness.position,
+        rows=len(figures.rows),
+        differences=tuple(differences),
+    )
+
+
+def _by_dimensions(item: Report, rows: list[Row]) -> dict[Row, Row]:
+    found = {row[: item.dimensions]: row[item.dimensions :] for row in rows}
+    if len(found) != len(rows):
+        raise ValueError(f"{item.name}: two rows of figures have the same dimensions")
+    return found
+
+
+def _events(conn: Connection, upto: int) -> Iterator[Event]:
+    """The log in its order; an event counts from the service in whose language it is told only."""
+    with conn.cursor(name="verify") as cursor:
+        cursor.itersize = CHUNK
+        cursor.execute(
+            "select origin, position, type, type_version, stream_version, event_id, data"
+            " from public.inbox where position <= %s order by position",
+            [upto],
+        )
+        for origin, position, type_, type_version, stream_version, event_id, data in cursor:
+            organisation, _, service = origin.partition(".")
+            if type_.partition(".")[0] == service:
+                yield Event(
+                    organisation=organisation,
+                    service=service,
+                    position=position,
+                    type=type_,
+                    type_version=type_version,
+                    stream_version=stream_version,
+                    event_id=event_id,
+                    data=data,
+                )
