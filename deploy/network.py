@@ -243,7 +243,7 @@ def reset(plan: Plan, *, sure: bool) -> bool:
         if path.exists():
             print(f"  {path}")
     home = read_state(POSTGRES).get("home")
-    if isinstance(home, str) and POSTGRES not in Path(home).parents:
+    if isinstance(home, str) and not Path(home).is_relative_to(POSTGRES):
         print(f"  {home}")
     if not given["ours"]:
         print(f"  and in the PostgreSQL of DATABASE_URL: {', '.join(names)}")
