@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from nameko.extensions import DependencyProvider, SharedExtension
@@ -41,9 +42,32 @@ def make_pool(url: str, name: str) -> ConnectionPool[Connection]:
         timeout=3.0,
         reconnect_timeout=3.0,
         open=False,
-        check=ConnectionPool.check_connection,
         name=name,
     )
+
+
+def _checked(pool: ConnectionPool[Connection], timeout: float) -> Connection:
+    """A connection that answers.
+
+    The pool's own `check` waits a second and more after each connection that it finds dead; when
+    the server comes back, all of them are.
+    """
+    from psycopg import OperationalError
+
+    deadline = monotonic() + timeout
+    while True:
+        conn = pool.getconn(max(deadline - monotonic(), 0.01))
+        try:
+            conn.execute("")
+        except OperationalError:
+            pool.putconn(conn)
+            if monotonic() >= deadline:
+                raise
+        except BaseException:  # the request was ended from outside
+            pool.putconn(conn)
+            raise
+        else:
+            return conn
 
 
 class Pool(SharedExtension):  # type: ignore[misc]
@@ -69,8 +93,12 @@ class Pool(SharedExtension):  # type: ignore[misc]
     def connection(self, timeout: float | None = None) -> Iterator[Connection]:
         """A connection in autocommit mode; open a transaction with `conn.transaction()`."""
         assert self._pool is not None
-        with self._pool.connection(timeout) as conn:
-            yield conn
+        conn = _checked(self._pool, self._pool.timeout if timeout is None else timeout)
+        try:
+            with conn:
+                yield conn
+        finally:
+            self._pool.putconn(conn)
 
 
 class Database(DependencyProvider):  # type: ignore[misc]

@@ -5,6 +5,7 @@ A web process calls `togheter_shared.run.green.prepare_green()` before it import
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import eventlet
 import structlog
 from eventlet.event import Event
+from eventlet.hubs import trampoline
 from nameko.containers import ServiceContainer
 from nameko.extensions import Entrypoint
 from nameko.runners import ServiceRunner
@@ -151,23 +153,31 @@ def run_web(
     runner = ServiceRunner({"max_workers": MAX_WORKERS, "togheter": edge})
     runner.container_cls = ServiceContainer
     runner.add_service(service_class)
-    stopping = Event()
-
-    def stop(*_: Any) -> None:
-        if not stopping.ready():
-            stopping.send(None)
+    signals = _signals(signal.SIGTERM, signal.SIGINT)
 
     def wait_and_stop() -> None:
-        stopping.wait()
+        trampoline(signals, read=True)
         runner.stop()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
     runner.start()
     eventlet.spawn_n(wait_and_stop)
     log.info("web started", host=settings.http_host, port=settings.http_port, version=version)
     runner.wait()
     log.info("web stopped")
+
+
+def _signals(*numbers: signal.Signals) -> int:
+    """A descriptor that can be read once one of the signals came.
+
+    A handler alone would not wake eventlet's hub while it waits with nothing to do.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer)
+    for number in numbers:
+        signal.signal(number, lambda *_: None)
+    return reader
 
 
 def _kernel_health(conn: Connection) -> Mapping[str, str]:

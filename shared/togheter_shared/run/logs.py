@@ -44,17 +44,8 @@ def configure(
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(output)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[constant_part_only, *shared],
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(default=_name_only),
-            ],
-            keep_exc_info=True,
-            keep_stack_info=False,
-        )
-    )
+    handler.setFormatter(_OfLibraries(shared))
+    logging.raiseExceptions = False  # else a record that cannot be written is shown with its values
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
@@ -77,19 +68,26 @@ def without_exception_text(
     return event
 
 
-def constant_part_only(
-    _: Any, __: str, event: MutableMapping[str, Any]
-) -> MutableMapping[str, Any]:
-    """Keep of a library's record the logger, the place and the message without its arguments."""
-    record: logging.LogRecord = event["_record"]
-    event["logger"] = record.name
-    if record.name.startswith(TRUSTED):
-        return event
-    event["place"] = f"{record.module}:{record.lineno}"
-    # a message without arguments may have been put together before it came here
-    event["event"] = str(record.msg) if record.args else "message of a library"
-    event.pop("positional_args", None)
-    return event
+class _OfLibraries(logging.Formatter):
+    """Of a library's record: the logger, the place and the message without its arguments."""
+
+    def __init__(self, processors: list[Any]) -> None:
+        super().__init__()
+        self._processors = processors
+        self._render = structlog.processors.JSONRenderer(default=_name_only)
+
+    def format(self, record: logging.LogRecord) -> str:
+        event: Any = {"logger": record.name, "place": f"{record.module}:{record.lineno}"}
+        if record.name.startswith(TRUSTED):
+            event["event"] = record.getMessage()
+        else:
+            # a message without arguments may have been put together before it came here
+            event["event"] = str(record.msg) if record.args else "message of a library"
+        if record.exc_info:
+            event["exc_info"] = record.exc_info
+        for processor in self._processors:
+            event = processor(None, record.levelname.lower(), event)
+        return str(self._render(None, record.levelname.lower(), event))
 
 
 def describe(error: BaseException) -> dict[str, Any]:
