@@ -19,7 +19,12 @@ import pytest
 
 from togheter_shared.testing import packages, processes, rabbitmq, topology
 from togheter_shared.testing import postgres as postgres_server
-from togheter_shared.testing.databases import ServiceDatabase
+from togheter_shared.testing.databases import (
+    ServiceDatabase,
+    drop_database,
+    ensure_database,
+    url_for,
+)
 from togheter_shared.testing.servers import (
     Broker,
     Postgres,
@@ -151,6 +156,35 @@ def test_a_database_url_that_may_not_create_databases_is_refused(
     monkeypatch.setenv("DATABASE_URL", database.url)
     with pytest.raises(ServerError, match="createdb createrole"):
         start_postgres(tmp_path)
+
+
+def test_a_given_server_needs_no_superuser(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    role, secret = "togheter_test_" + secrets.token_hex(4), secrets.token_hex(8)
+    name = role + "_db"
+    with postgres.connect() as conn:
+        conn.execute(f"create role {role} login createdb createrole password '{secret}'")
+        given_url = url_for(postgres.admin_url, database="postgres", user=role, password=secret)
+        monkeypatch.setenv("DATABASE_URL", given_url)
+        given = start_postgres(tmp_path)
+        with given.connect() as own:
+            for _ in ("made", "made again"):
+                made = ensure_database(own, given.admin_url, name, "one", "two")
+        with psycopg.connect(made.owner_url) as owner:
+            owner.execute("create table t (n int)")
+        with given.connect() as own:
+            drop_database(own, name)
+        conn.execute(f"drop role {role}")
+
+
+def test_an_amqp_url_without_its_management_url_is_refused_with_the_way_out(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AMQP_URL", broker.admin_url)
+    monkeypatch.delenv("RABBITMQ_MANAGEMENT_URL", raising=False)
+    with pytest.raises(ServerError, match="RABBITMQ_MANAGEMENT_URL is not"):
+        rabbitmq.start_broker(tmp_path, topology.definitions({}, {}))
 
 
 def test_without_any_postgres_one_message_names_all_the_ways_out(

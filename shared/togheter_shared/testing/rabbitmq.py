@@ -334,10 +334,13 @@ def _somebody_elses(url: str, definitions: Definitions, passwords: Mapping[str, 
             "AMQP_URL is set, and RABBITMQ_MANAGEMENT_URL is not: users and permissions are created"
             " through it, for example http://administrator:password@host:15672"
         )
-    _post_definitions(management, parts.username, parts.password, definitions)
+    everything = {"configure": ".*", "write": ".*", "read": ".*"}
+    own = {"user": unquote(parts.username or "guest"), "vhost": VHOST, **everything}
+    complete: Definitions = {**definitions, "permissions": [*definitions["permissions"], own]}
+    _post_definitions(management, parts.username, parts.password, complete)
     place = parts.netloc.rpartition("@")
-    own = f"{place[0]}{place[1]}{parts.hostname}:{port}"
-    return Broker(admin_url=f"{parts.scheme}://{own}/{VHOST}", passwords=dict(passwords))
+    address = f"{place[0]}{place[1]}{parts.hostname}:{port}"
+    return Broker(admin_url=f"{parts.scheme}://{address}/{VHOST}", passwords=dict(passwords))
 
 
 def _post_definitions(
