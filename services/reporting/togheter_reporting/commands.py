@@ -80,7 +80,7 @@ def rebuild(program: Program, names: tuple[str, ...], stale: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.pass_obj
 def verify(program: Program, names: tuple[str, ...], as_json: bool) -> None:
-    """Count all reports, or those named, a second time from the log; ends with 1 if a row differs."""
+    """Count all reports, or those named, a second time; ends with 1 when a row differs."""
     with program.database() as conn:
         try:
             found = verify_views(conn, names or None)

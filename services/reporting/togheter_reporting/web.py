@@ -133,7 +133,7 @@ def _json(value: Any) -> str:
 
 
 def _table(found: Figures) -> dict[str, Any]:
-    """The table as people read it: titles, words for codes, and sums where adding up makes sense."""
+    """The table as people read it: titles, words for codes, sums where adding up makes sense."""
     shown = [item for item in enumerate(found.report.columns) if item[1].page]
     return {
         "report": found.report,
