@@ -1,8 +1,12 @@
-"""The command `togheter-courses`."""
+"""The command `togheter-courses`. It names what it needs, and imports it only when it is called."""
 
 from togheter_shared.run.cli import command_line
 
-main = command_line("togheter_courses.service:SERVICE", "togheter_courses.web:CoursesWeb")
+main = command_line(
+    "togheter_courses.service:SERVICE",
+    "togheter_courses.web:CoursesWeb",
+    extra=("togheter_courses.offers:expire_offers",),
+)
 
 if __name__ == "__main__":
     main()
