@@ -7,6 +7,7 @@ service about enrolments. Everything else is ignored.
 from datetime import date
 from uuid import UUID
 
+from togheter_referrals.asked import ReferralAsked
 from togheter_referrals.received import (
     RECEIVED,
     CompleteReferral,
@@ -23,6 +24,7 @@ from togheter_shared.contracts.courses import (
     EnrolmentConfirmed,
     EnrolmentDropped,
     EnrolmentWithdrawn,
+    WithdrawalReason,
 )
 from togheter_shared.contracts.referrals import (
     FailureReason,
@@ -33,7 +35,6 @@ from togheter_shared.contracts.referrals import (
     ReferralCompleted,
     ReferralFailed,
     ReferralRejected,
-    ReferralRequested,
     ReferralStarted,
 )
 from togheter_shared.decider import AnyDecider
@@ -43,7 +44,7 @@ from togheter_shared.log.service import React, Reaction, Received
 
 
 def requested(received: Received) -> list[Reaction]:
-    event: ReferralRequested = received.event
+    event: ReferralAsked = received.event
     command = ReceiveReferral(
         referral_id=event.referral_id,
         sender=received.organisation,
@@ -132,7 +133,15 @@ def dropped(received: Received) -> list[Reaction]:
 
 def withdrawn(received: Received) -> list[Reaction]:
     event: EnrolmentWithdrawn = received.event
-    return _gave_up(received, event.referral_id, event.on, FailureReason.OTHER)
+    return _gave_up(received, event.referral_id, event.on, WITHDRAWN[event.reason])
+
+
+WITHDRAWN = {
+    WithdrawalReason.PERSON: FailureReason.DROPPED_OUT,
+    WithdrawalReason.OFFER_DECLINED: FailureReason.DROPPED_OUT,
+    WithdrawalReason.OFFER_EXPIRED: FailureReason.NO_SHOW,
+    WithdrawalReason.EDITION_CLOSED: FailureReason.CANNOT_HELP,
+}
 
 
 def _gave_up(
@@ -177,7 +186,7 @@ def _known_on(received: Received, on: date) -> date:
 
 
 REACTIONS: dict[type, React] = {
-    ReferralRequested: requested,
+    ReferralAsked: requested,
     ReferralCancelled: cancelled,
     IdentityDisclosed: disclosed,
     ReferralAccepted: accepted,
