@@ -1,6 +1,7 @@
 """The whole loop between two organisations on real databases, without a broker in between."""
 
-from collections.abc import Callable, Iterator
+import secrets
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -53,7 +54,12 @@ from togheter_shared.log.sealing import open_box, seal_for
 from togheter_shared.log.service import Service
 from togheter_shared.log.store import Context, append, execute
 from togheter_shared.privacy.keys import generate_keys
-from togheter_shared.testing.databases import ServiceDatabase
+from togheter_shared.testing.databases import (
+    ServiceDatabase,
+    drop_database,
+    ensure_database,
+)
+from togheter_shared.testing.servers import Postgres
 
 MONDAY, TUESDAY, WEDNESDAY = (date(2026, 3, day) for day in (2, 3, 4))
 IDENTITY = Identity(
@@ -180,15 +186,41 @@ def _name(desk: Desk) -> str:
     return next(name for name, found in desk.network.desks.items() if found is desk)
 
 
+PLACES = {
+    "ponte": ("ponte", SERVICE),
+    "scuola": ("scuola", SERVICE),
+    "terza": ("terza", SERVICE),
+    "courses": ("scuola", COURSES),
+}
+EMPTIED = (
+    "do $$ begin execute (select 'truncate ' || string_agg(quote_ident(tablename), ', ')"
+    " || ' restart identity' from pg_tables where schemaname = 'public'"
+    " and tablename <> 'migration'); end $$"
+)
+
+
 @pytest.fixture(scope="module")
 def keys() -> dict[str, dict[str, str]]:
     return {name: generate_keys() for name in ORGANISATIONS}
 
 
+@pytest.fixture(scope="module")
+def stores(postgres: Postgres) -> Iterator[dict[str, ServiceDatabase]]:
+    """A database for each place, made once; each test empties them."""
+    made = {}
+    with postgres.connect() as conn:
+        for place, (_, service) in PLACES.items():
+            name = f"togheter_test_{secrets.token_hex(6)}"
+            made[place] = ensure_database(conn, postgres.admin_url, name, "test", "test")
+            with psycopg.connect(made[place].owner_url, autocommit=True) as owner:
+                migrate(owner, list(service.packages), name)
+        yield made
+        for store in made.values():
+            drop_database(conn, store.name)
+
+
 @pytest.fixture
-def world(
-    make_database: Callable[[], ServiceDatabase], keys: dict[str, dict[str, str]]
-) -> Iterator[World]:
+def world(stores: dict[str, ServiceDatabase], keys: dict[str, dict[str, str]]) -> Iterator[World]:
     network = Network(
         tuple(
             Organisation(
@@ -203,14 +235,12 @@ def world(
         )
     )
     found = World(network, {name: keys[name]["seal_private"] for name in ORGANISATIONS})
-    places = [(name, name, SERVICE) for name in ORGANISATIONS]
     with ExitStack() as stack:
-        for name, organisation, service in [*places, ("courses", "scuola", COURSES)]:
-            database = make_database()
-            with psycopg.connect(database.owner_url, autocommit=True) as owner:
-                migrate(owner, list(service.packages), database.name)
-            conn = stack.enter_context(psycopg.connect(database.url, autocommit=True))
-            found.desks[name] = Desk(organisation, service, conn, found)
+        for place, (organisation, service) in PLACES.items():
+            with psycopg.connect(stores[place].owner_url, autocommit=True) as owner:
+                owner.execute(EMPTIED)
+            conn = stack.enter_context(psycopg.connect(stores[place].url, autocommit=True))
+            found.desks[place] = Desk(organisation, service, conn, found)
         yield found
 
 
