@@ -17,7 +17,7 @@ from babel import Locale
 from togheter_intake.spelling import fold
 
 _QUALIFIER = re.compile(
-    r"\((?:[^()]*)\)|\b(?:pre-)?[abc][12]\b|\b(?:un po' di|un po'|poco|poca|base|scolastico|"
+    r"\((?:[^()]*)\)|\b(?:pre-)?[abc][12]\b|\b(?:un po di|un po|poco|poca|base|scolastico|"
     r"elementare|discreto|buono|ottimo|fluente|madrelingua|lingua madre|livello|lingua|parlato|"
     r"scritto|solo)\b"
 )

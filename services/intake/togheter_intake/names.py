@@ -65,7 +65,23 @@ def similarity(left: Sequence[str], right: Sequence[str]) -> float:
         score -= 12 if len(short) == 1 else 4 * missing
     joined = fuzz.ratio("".join(sorted(left)), "".join(sorted(right)))
     glued = fuzz.ratio("".join(left), "".join(right))
-    return max(score, joined, glued, 0.0)
+    return max(score, joined, glued, _same_bones(left, right), 0.0)
+
+
+def _same_bones(left: Sequence[str], right: Sequence[str]) -> float:
+    """Names cut differently, as Abdelrahman and Abd al-Rahman, by their consonants."""
+    ones, others = [skeleton(t) for t in left], [skeleton(t) for t in right]
+    one, other = "".join(ones), "".join(others)
+    if len(left) == len(right) or min(len(one), len(other)) < 6:
+        return 0.0
+    return (
+        max(
+            fuzz.ratio(one, other),
+            fuzz.ratio(one, "".join(reversed(others))),
+            fuzz.ratio("".join(reversed(ones)), other),
+        )
+        - 8
+    )
 
 
 @lru_cache(maxsize=65536)

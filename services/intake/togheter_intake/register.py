@@ -39,6 +39,8 @@ class Layout:
     """As written, without the columns that we added to refused rows."""
     places: dict[str, int]
     """Field of the mapping → position in `RawRow.cells`."""
+    blank: int = 0
+    """Columns without a header behind the last one that has one."""
 
     def column(self, field: str) -> str:
         """The header of a field as the file writes it."""
@@ -71,10 +73,10 @@ class Register:
         with self._open() as file:
             self.encoding, self.lines = _encoding(file, mapping)
         with self._text() as text:
-            self._columns = self._header(_records(text, mapping.delimiter))
+            self._columns, blank = self._header(_records(text, mapping.delimiter))
         self._kept = tuple(i for i, name in enumerate(self._columns) if name not in OWN_COLUMNS)
         self._key = self._columns.index(KEY) if KEY in self._columns else None
-        self.layout = self._layout(tuple(self._columns[i] for i in self._kept))
+        self.layout = self._layout(tuple(self._columns[i] for i in self._kept), blank)
 
     def __iter__(self) -> Iterator[RawRow]:
         keys = RowKeys()
@@ -126,12 +128,15 @@ class Register:
         encoding = "utf-8-sig" if self.encoding == "utf-8" else self.encoding
         return io.TextIOWrapper(self._open(), encoding=encoding, errors=errors, newline="")
 
-    def _header(self, records: Iterator[tuple[int, list[str], int | None]]) -> list[str]:
+    def _header(
+        self, records: Iterator[tuple[int, list[str], int | None]]
+    ) -> tuple[list[str], int]:
         for _, cells, _ in records:
             if any(cell.strip() for cell in cells) and not cells[0].startswith("sep="):
-                while not cells[-1].strip():
-                    cells.pop()
-                return [without_marks(cell).strip() for cell in cells]
+                names = [without_marks(cell).strip() for cell in cells]
+                while not names[-1]:
+                    names.pop()
+                return names, len(cells) - len(names)
         raise RegisterError("il file è vuoto: la prima riga deve contenere le intestazioni")
 
     def _is_header(self, kept: list[str]) -> bool:
@@ -141,7 +146,7 @@ class Register:
             return False
         return [fold(cell) for cell in kept if cell.strip()] == [fold(name) for name in header]
 
-    def _layout(self, header: tuple[str, ...]) -> Layout:
+    def _layout(self, header: tuple[str, ...], blank: int) -> Layout:
         mapping = self.mapping
         places: dict[str, int] = {}
         folded = [_header_form(name) for name in header]
@@ -168,7 +173,7 @@ class Register:
                 f"{', '.join(header)}. Correggi la prima riga, o la sezione [columns] della "
                 "mappatura"
             )
-        return Layout(header, places)
+        return Layout(header, places, blank)
 
 
 def _header_form(name: str) -> str:

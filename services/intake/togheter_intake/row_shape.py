@@ -9,11 +9,17 @@ from togheter_intake.register import RawRow
 
 
 def shape_problem(raw: RawRow, delimiter: str, accepts: Callable[[RawRow], bool]) -> Problem | None:
-    """What is wrong with the number of cells. Empty cells too many are nothing; optional cells that
-    lack at the end are empty ones, as some programs save them."""
+    """What is wrong with the number of cells. Optional cells that lack at the end are empty ones,
+    as some programs save them."""
     width = len(raw.layout.header)
     if any(cell.strip() for cell in raw.cells[width:]):
-        return _too_many(raw, delimiter, accepts)
+        column = _split_cell(raw, delimiter, accepts) or raw.layout.header[-1]
+        return _too_many(raw, column, delimiter)
+    if len(raw.cells) > width + raw.layout.blank and not accepts(
+        replace(raw, cells=raw.cells[:width])
+    ):
+        split = _split_cell(raw, delimiter, accepts)
+        return _too_many(raw, split, delimiter) if split else None
     places = raw.layout.places
     needed = (places[field] for field in (*REQUIRED, *NAMES) if field in places)
     return _too_few(raw) if any(place >= len(raw.cells) for place in needed) else None
@@ -29,23 +35,22 @@ def _too_few(raw: RawRow) -> Problem:
     )
 
 
-def _too_many(raw: RawRow, delimiter: str, accepts: Callable[[RawRow], bool]) -> Problem:
-    """Which cell was split: the last one that, joined again, makes the row a good one."""
+def _split_cell(raw: RawRow, delimiter: str, accepts: Callable[[RawRow], bool]) -> str | None:
+    """The column of the last cell that, joined again, makes the row a good one."""
     width = len(raw.layout.header)
-    cells = list(raw.cells)
-    while not cells[-1].strip():
-        cells.pop()
-    extra = len(cells) - width
-    column = raw.layout.header[-1]
+    extra = len(raw.cells) - width
     for place in reversed(range(width)):
         end = place + extra + 1
-        joined = (*cells[:place], delimiter.join(cells[place:end]), *cells[end:])
+        joined = (*raw.cells[:place], delimiter.join(raw.cells[place:end]), *raw.cells[end:])
         if accepts(replace(raw, cells=joined)):
-            column = raw.layout.header[place]
-            break
+            return raw.layout.header[place]
+    return None
+
+
+def _too_many(raw: RawRow, column: str, delimiter: str) -> Problem:
     return Problem(
         column,
         "cells_too_many",
-        f"la riga ha {len(cells)} celle invece di {width}",
+        f"la riga ha {len(raw.cells)} celle invece di {len(raw.layout.header)}",
         f"un testo che contiene «{delimiter}» va tra virgolette",
     )

@@ -12,13 +12,16 @@ APOSTROPHES = dict.fromkeys(map(ord, "’‘ʼʻ`´′＇ʹ"), "'")
 DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−－"), "-")
 COMMAS = {ord("，"): ",", ord("、"): ",", ord("،"): ",", ord("；"): ";", ord("؛"): ";"}
 
+_ACCENT = re.compile(r"(?<=[aeiou])'(?!\w)")
+"""An apostrophe where the keyboard had no accent: si', eta', Peru'."""
+
 
 @lru_cache(maxsize=16384)
 def fold(text: str) -> str:
     """The form in which two spellings are compared; never shown or stored."""
     decomposed = unicodedata.normalize("NFKD", text.translate(APOSTROPHES).translate(DASHES))
     kept = "".join(c for c in decomposed if unicodedata.category(c) not in {"Mn", "Cf"})
-    return " ".join(kept.casefold().split())
+    return _ACCENT.sub("", " ".join(kept.casefold().split()))
 
 
 def ascii_digits(text: str) -> str:
