@@ -108,6 +108,7 @@ def up(plan: Plan, *, infrastructure_only: bool = False) -> None:
 
 def _up(plan: Plan, steps: Steps, infrastructure_only: bool) -> None:
     memory = Memory()
+    _same_servers_as_before(memory)
     postgres, broker = _servers(plan, steps, memory)
     task = steps.progress.add_task("databases, keys and settings", total=1)
     write_keys_and_registry(plan)
@@ -128,6 +129,20 @@ def _up(plan: Plan, steps: Steps, infrastructure_only: bool) -> None:
     steps.each("services: start, until healthy", behind, start)
     if (ROOT / "deploy" / "demo" / "load.py").exists():
         import_module("deploy.demo.load").load(info(plan), steps.progress)
+
+
+def _same_servers_as_before(memory: Memory) -> None:
+    """A network whose data lies on one server must not silently begin anew on another."""
+    for name, variable in (("postgres", "DATABASE_URL"), ("broker", "AMQP_URL")):
+        before = memory.get(name)
+        given = bool(os.environ.get(variable))
+        if before and before["ours"] == given:
+            was = "without" if before["ours"] else "with"
+            raise ServerError(
+                f"this network was started {was} {variable}, and {variable} is"
+                f" {'set' if given else 'not set'} now; {'unset' if given else 'set'} it,"
+                " or delete the network with `make reset`"
+            )
 
 
 def _in_turn(act: Callable[[Place], None]) -> Callable[[Place], None]:

@@ -111,6 +111,16 @@ def test_private_keys_are_not_in_the_registry(network: Network) -> None:
         assert keys["sign_private"] not in registry
 
 
+def test_a_network_does_not_silently_move_to_another_server(network: Network) -> None:
+    network.up("--only", "infrastructure")
+    network.env["DATABASE_URL"] = network.info()["postgres"]["admin_url"]
+    done = network.run("up", "--only", "infrastructure")
+    del network.env["DATABASE_URL"]
+    assert done.returncode == 1
+    assert "started without DATABASE_URL" in done.stderr
+    assert len(server_pids(network)) == 2, "what ran before runs on"
+
+
 def test_an_interrupted_start_leaves_no_server_behind(network: Network) -> None:
     starting = subprocess.Popen(
         network.command("up", "--only", "infrastructure"),
