@@ -242,6 +242,11 @@ def test_a_withdrawal_offers_the_place_to_the_first_who_waits() -> None:
     )
 
 
+def test_an_offer_on_the_last_day_of_the_calendar_is_an_offer() -> None:
+    outcome = given(EDITION, FULL).when(WithdrawEnrolment(enrolment_id=person(2), on=date.max))
+    assert outcome.events[1].expires_on == date.max
+
+
 def test_leaving_the_waitlist_frees_no_place() -> None:
     given(EDITION, FULL).when(WithdrawEnrolment(enrolment_id=person(3), on=DAY)).then(
         [withdrawn(3)]

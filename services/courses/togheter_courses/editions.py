@@ -290,7 +290,7 @@ def _offers_after(state: Edition, events: list[Event], edition_id: UUID, on: dat
             edition_id=edition_id,
             enrolment_id=found.enrolment_id,
             on=on,
-            expires_on=on + timedelta(days=OFFER_DAYS),
+            expires_on=on + min(timedelta(days=OFFER_DAYS), date.max - on),
             referral_id=found.referral_id,
         )
         for found in after.waitlist[: max(after.free, 0)]
