@@ -37,6 +37,9 @@ from togheter_intake.languages import language_code, language_name
         ("URSS", "SUN"), ("U.R.S.S.", "SUN"), ("Cecoslovacchia", "CSK"), ("DDR", "DDR"),
         ("Serbia e Montenegro", "SCG"), ("marocchina", "MAR"), ("marocchini", "MAR"),
         ("marocchine", "MAR"), ("polacche", "POL"), ("ITA", "ITA"), ("italiana", "ITA"),
+        ("Congo (Repubblica del)", "COG"),
+        ("Corea, Repubblica di", "KOR"), ("Eswatini (ex Swaziland)", "SWZ"),
+        ("Corea, Repubblica di (Corea del Sud)", "KOR"), ("Iran, Repubblica Islamica del", "IRN"),
     ],
 )  # fmt: skip
 def test_a_country_is_recognised(text: str, code: str) -> None:
@@ -44,7 +47,19 @@ def test_a_country_is_recognised(text: str, code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["Atlantide", "boh", "Africa", "Europa", "Wakanda", "", "?", "Narnia"]
+    "text",
+    [
+        "Mali (Atlantide)",
+        "Mali, Niger",
+        "Atlantide",
+        "boh",
+        "Africa",
+        "Europa",
+        "Wakanda",
+        "",
+        "?",
+        "Narnia",
+    ],
 )
 def test_what_is_no_country_is_not_recognised(text: str) -> None:
     assert country_code(text) is None

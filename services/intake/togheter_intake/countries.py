@@ -6,6 +6,7 @@ A state that only changed its name (Zaire, Birmania, Ceylon) has the code of tod
 the Republic of the Congo, as in ISO, and "Corea" alone the Republic of Korea.
 """
 
+import re
 import tomllib
 from functools import cache
 from importlib import resources
@@ -23,6 +24,8 @@ _EU_STATES = """
 """
 EU = frozenset(_EU_STATES.split())
 _ARTICLES = ("la ", "il ", "lo ", "l'", "le ", "i ", "gli ", "the ")
+_BRACKETS = re.compile(r"([^()]+)\(([^()]+)\)")
+_FORMER = re.compile(r"^\s*(?:ex|gia|già)\b", re.I)
 _LANGUAGES = ("it", "en", "fr", "es")
 _UNICODE_ONLY = "AC CP CQ DG EA EU EZ IC QO TA UN XA XB ZZ AQ BV HM"
 _NOT_COUNTRIES = frozenset(_UNICODE_ONLY.split())
@@ -30,6 +33,23 @@ _NOT_COUNTRIES = frozenset(_UNICODE_ONLY.split())
 
 def country_code(text: str) -> str | None:
     """The code of the one country that the text names; None when it names none."""
+    if len(text) > 200:
+        return None
+    return _direct(text) or _turned(text)
+
+
+def _turned(text: str) -> str | None:
+    """Corea, Repubblica di; Congo (Repubblica del); Eswatini (ex Swaziland)."""
+    if brackets := _BRACKETS.fullmatch(text.strip()):
+        name, more = brackets.groups()
+        code = country_code(name)
+        same = code is not None and code == _direct(_FORMER.sub("", more))
+        return _direct(f"{more} {name}") or (code if same else None)
+    name, comma, more = text.partition(",")
+    return _direct(f"{more} {name}") if comma else None
+
+
+def _direct(text: str) -> str | None:
     spellings = _spellings()
     plain = _plain(text)
     if plain in spellings:
