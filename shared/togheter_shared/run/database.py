@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nameko.extensions import DependencyProvider, SharedExtension
 
 if TYPE_CHECKING:  # a web process must be made cooperative before psycopg is imported
     from psycopg import Connection
     from psycopg_pool import ConnectionPool
+
+Result = TypeVar("Result")
 
 MAX_CONNECTIONS = 8
 OPTIONS = (
@@ -46,8 +48,10 @@ def make_pool(url: str, name: str) -> ConnectionPool[Connection]:
     )
 
 
-def _checked(pool: ConnectionPool[Connection], timeout: float) -> Connection:
-    """A connection that answers.
+def _first_alive(
+    pool: ConnectionPool[Connection], timeout: float, read: Callable[[Connection], Result]
+) -> tuple[Connection, Result]:
+    """A connection that answers, and its answer.
 
     The pool's own `check` waits a second and more after each connection that it finds dead; when
     the server comes back, all of them are.
@@ -58,16 +62,19 @@ def _checked(pool: ConnectionPool[Connection], timeout: float) -> Connection:
     while True:
         conn = pool.getconn(max(deadline - monotonic(), 0.01))
         try:
-            conn.execute("")
+            return conn, read(conn)
         except OperationalError:
+            alive = not conn.closed
             pool.putconn(conn)
-            if monotonic() >= deadline:
+            if alive or monotonic() >= deadline:
                 raise
-        except BaseException:  # the request was ended from outside
+        except BaseException:
             pool.putconn(conn)
             raise
-        else:
-            return conn
+
+
+def _probe(conn: Connection) -> None:
+    conn.execute("")
 
 
 class Pool(SharedExtension):  # type: ignore[misc]
@@ -93,12 +100,19 @@ class Pool(SharedExtension):  # type: ignore[misc]
     def connection(self, timeout: float | None = None) -> Iterator[Connection]:
         """A connection in autocommit mode; open a transaction with `conn.transaction()`."""
         assert self._pool is not None
-        conn = _checked(self._pool, self._pool.timeout if timeout is None else timeout)
+        conn, _ = _first_alive(self._pool, timeout or self._pool.timeout, _probe)
         try:
             with conn:
                 yield conn
         finally:
             self._pool.putconn(conn)
+
+    def ask(self, read: Callable[[Connection], Result]) -> Result:
+        """What `read` gives. It only reads: on a dead connection it is asked again on another."""
+        assert self._pool is not None
+        conn, result = _first_alive(self._pool, self._pool.timeout, read)
+        self._pool.putconn(conn)
+        return result
 
 
 class Database(DependencyProvider):  # type: ignore[misc]

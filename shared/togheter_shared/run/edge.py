@@ -203,7 +203,7 @@ class Application:
         account = _NOBODY if operation.scope is None else self._account(operation, environ)
         if operation.kind == "page" and operation.changes:
             _assert_same_origin(environ)
-        raw = environ["wsgi.input"].take(operation.max_body if _takes_body(operation) else 0)
+        raw = environ["wsgi.input"].take(operation.max_body) if _takes_body(operation) else b""
         body: Any = None
         form: MultiDict[str, str] = MultiDict()
         if operation.kind == "page" and operation.changes:
@@ -236,8 +236,7 @@ class Application:
         name, token = _credentials(operation, environ.get("HTTP_AUTHORIZATION", ""))
         account = None
         if token is not None and token.startswith("tgh_"):
-            with self._pool.connection() as conn:
-                account = find(conn, token)
+            account = self._pool.ask(lambda conn: find(conn, token))
         if account is None or (name is not None and name != account.name):
             scheme = "Basic" if operation.kind == "page" else "Bearer"
             challenge = f'{scheme} realm="TOGHETER"'
@@ -379,8 +378,8 @@ def _reply(operation: Operation, result: Any) -> _Reply:
     if body:
         headers.setdefault("Content-Type", operation.media or JSON)
     for name, value in headers.items():
-        if _UNPRINTABLE.search(value):
-            raise ValueError(f"the header {name} holds a control character")
+        if _UNPRINTABLE.search(value) or not value.isascii():
+            raise ValueError(f"the header {name} holds a control or a non-ASCII character")
     return _Reply(status, list(headers.items()), body)
 
 

@@ -44,6 +44,7 @@ if TYPE_CHECKING:  # psycopg must not be imported before the process is cooperat
 
 __all__ = [
     "Answer",
+    "CannotListen",
     "Database",
     "GreenNotReady",
     "NotFound",
@@ -131,6 +132,10 @@ def page(
     )
 
 
+class CannotListen(Exception):
+    """The address of TOGHETER_HTTP cannot be had; the text says which and the way out."""
+
+
 def run_web(
     service_class: type,
     settings: Settings,
@@ -159,7 +164,14 @@ def run_web(
         trampoline(signals, read=True)
         runner.stop()
 
-    runner.start()
+    try:
+        runner.start()
+    except OSError as error:
+        place = f"{settings.http_host}:{settings.http_port}"
+        raise CannotListen(
+            f"cannot listen on {place} ({error.strerror}); end what listens there, or set"
+            " TOGHETER_HTTP to a free port"
+        ) from None
     eventlet.spawn_n(wait_and_stop)
     log.info("web started", host=settings.http_host, port=settings.http_port, version=version)
     runner.wait()

@@ -14,6 +14,7 @@ from uuid import UUID
 from marshmallow import ValidationError
 from marshmallow import fields as ma
 from werkzeug.datastructures import MultiDict
+from werkzeug.urls import iri_to_uri
 
 from togheter_shared.contracts.schema import load, schema_of
 
@@ -88,8 +89,13 @@ class Answer:
 
 
 def see_other(url: str) -> Answer:
-    """Answer a form that was accepted: the browser gets the page at `url`."""
-    return Answer(303, "", {"Location": url})
+    """Answer a form that was accepted: the browser gets our page at `url`, a path.
+
+    Raises `ValueError` for an address elsewhere: a redirect must not lead people away.
+    """
+    if not url.startswith("/") or url.startswith(("//", "/\\")):
+        raise ValueError("not a path of this service")
+    return Answer(303, "", {"Location": iri_to_uri(url)})
 
 
 class Refusal(Exception):

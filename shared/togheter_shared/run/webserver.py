@@ -254,7 +254,10 @@ class Server(WebServer):  # type: ignore[misc]
         self._starting = True
         edge = self.container.config["togheter"]
         family = socket.AF_INET6 if ":" in edge.host else socket.AF_INET
-        self._sock = eventlet.listen((edge.host, edge.port), family=family, backlog=512)
+        # eventlet's default would let two processes share a port, and neither would notice
+        self._sock = eventlet.listen(
+            (edge.host, edge.port), family=family, backlog=512, reuse_port=False
+        )
         self._sock.settimeout(None)
         self._serv = wsgi.Server(
             self._sock,
