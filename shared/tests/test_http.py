@@ -33,7 +33,7 @@ from togheter_shared.testing.servers import Postgres
 SERVICE = Path(__file__).parent / "web_service" / "example.py"
 CANARY = "Mario-Canary-Rossi"
 BODY_LIMIT = 10_000
-TIMEOUT = 1.0
+TIMEOUT = 2.0
 
 
 @dataclass
@@ -199,7 +199,7 @@ def three_at_once(web: Web, token: str) -> float:
 
 
 def test_three_requests_that_wait_for_the_database_wait_together(web: Web) -> None:
-    assert three_at_once(web, "reader") < 2
+    assert three_at_once(web, "reader") < 2.5
 
 
 def test_without_the_cure_three_such_requests_wait_for_each_other(
@@ -693,7 +693,7 @@ def test_a_head_that_comes_slowly_is_cut(web: Web, first: bytes) -> None:
     with socket.create_connection(("127.0.0.1", web.port), timeout=10) as sock:
         sock.sendall(first)
         started = time.monotonic()
-        for _ in range(40):  # a byte now and then must not put the end off
+        for _ in range(80):  # a byte now and then must not put the end off
             try:
                 sock.sendall(b"X-A: b\r\n" if first else b"G")
             except OSError:
