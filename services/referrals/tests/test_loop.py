@@ -492,6 +492,17 @@ def test_an_edition_belongs_to_whoever_told_of_it(world: World) -> None:
     assert interface.offers(ponte, interface.OfferFilter(on=date(2026, 7, 1))) == []
 
 
+def test_impossible_figures_of_one_organisation_do_not_stop_the_directory(world: World) -> None:
+    good = uuid4()
+    for changes in ({"places": 10**18}, {"places": -1}, {"threshold": 10**18}):
+        edition = uuid4()
+        world["courses"].tell(edition, opened(edition, **changes))
+    world["courses"].tell(good, opened(good))
+    world.settle()
+    known = interface.offers(world["ponte"].conn, interface.OfferFilter())
+    assert [offer.edition_id for offer in known] == [good]
+
+
 def test_lists_are_newest_first_filtered_and_paged(world: World) -> None:
     first, second, third = (request(world) for _ in range(3))
     execute(world["ponte"].conn, SERVICE, SENT, second, CANCEL, ME)

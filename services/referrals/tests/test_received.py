@@ -219,6 +219,13 @@ def test_the_identity_of_somebody_referred_to_a_course_asks_for_a_place() -> Non
     )
 
 
+def test_a_year_that_is_impossible_does_not_lose_the_person() -> None:
+    odd = replace(COMMANDS["identity"], identity=replace(IDENTITY, birth_year=10**18))
+    given(RECEIVED, [ASKED, ACCEPTED]).when(odd).then(
+        [replace(IDENTIFIED, identity=replace(IDENTITY, birth_year=None))]
+    )
+
+
 # --- days, reasons, outcomes ----------------------------------------------------------------------
 
 

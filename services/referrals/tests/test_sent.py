@@ -246,6 +246,19 @@ def test_a_person_without_any_name_cannot_be_referred() -> None:
     given(SENT).when(command).refused("name_missing", "identity.name")
 
 
+@pytest.mark.parametrize("year", [0, 1849, 2200, 10**18])
+def test_a_year_in_which_nobody_was_born_is_a_slip(year: int) -> None:
+    command = replace(REQUEST, identity=replace(IDENTITY, birth_year=year))
+    given(SENT).when(command).refused("impossible_year", "identity.birth_year")
+
+
+def test_a_year_of_birth_may_be_unknown() -> None:
+    unknown = replace(IDENTITY, birth_year=None)
+    given(SENT).when(replace(REQUEST, identity=unknown)).then(
+        [replace(REQUESTED, identity=unknown)]
+    )
+
+
 @pytest.mark.parametrize(("on", "code"), [(WEDNESDAY, "future_date"), (SUNDAY, "before_request")])
 def test_a_cancellation_has_a_day_that_is_possible(on: date, code: str) -> None:
     given(SENT, [REQUESTED]).when(replace(CANCEL, on=on)).refused(code, "on")

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from togheter_referrals.states import State
+from togheter_referrals.states import BIRTH_YEARS, State
 from togheter_shared.contracts.intake import Area
 from togheter_shared.contracts.referrals import (
     AgeBand,
@@ -263,9 +263,10 @@ def _receive_identity(
         return []  # told before; or we gave up meanwhile, and do not keep a name without need
     if state.state is not State.ACCEPTED:
         raise Rejected("La segnalazione non è stata accettata.", "not_accepted")
-    events: list[Event] = [
-        IdentityReceived(referral_id=asked.referral_id, identity=command.identity)
-    ]
+    identity = command.identity
+    if identity.birth_year not in (None, *BIRTH_YEARS):
+        identity = replace(identity, birth_year=None)  # the person counts, not the slip
+    events: list[Event] = [IdentityReceived(referral_id=asked.referral_id, identity=identity)]
     if asked.edition_id is not None:
         events.append(
             PlaceSought(
@@ -274,7 +275,7 @@ def _receive_identity(
                 on=command.on,
                 language=asked.language,
                 age_band=asked.age_band,
-                identity=command.identity,
+                identity=identity,
             )
         )
     return events

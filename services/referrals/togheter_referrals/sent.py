@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from togheter_referrals.states import ANSWER_WORKING_DAYS, State, after_working_days
+from togheter_referrals.states import ANSWER_WORKING_DAYS, BIRTH_YEARS, State, after_working_days
 from togheter_shared.contracts.intake import Area
 from togheter_shared.contracts.referrals import (
     AgeBand,
@@ -140,6 +140,12 @@ def _request(state: Sent, command: RequestReferral) -> list[Event]:
             "Indicare come si chiama la persona: chi accetta deve sapere chi aiuta.",
             "name_missing",
             "identity.name",
+        )
+    if command.identity.birth_year not in (None, *BIRTH_YEARS):
+        raise Rejected(
+            "L'anno di nascita non è possibile: correggerlo, o lasciarlo vuoto se non è noto.",
+            "impossible_year",
+            "identity.birth_year",
         )
     consent = command.consent
     if consent.given_by not in GIVEN_BY:

@@ -4,6 +4,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 ANSWER_WORKING_DAYS = 2
+BIRTH_YEARS = range(1850, 2200)
 
 
 class State(StrEnum):
