@@ -5,7 +5,8 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import TypeVar
+from functools import lru_cache
+from typing import Any, TypeVar
 
 from togheter_intake.birthdates import UNKNOWN, parse_birth
 from togheter_intake.countries import country_code
@@ -117,15 +118,15 @@ class _Row:
             sex=self.one_of("sex", self.mapping.sexes) or Sex.UNKNOWN,
             birth=self.birth(on or self.today),
             birth_country=self.birth_country(),
-            citizenships=self.listed("citizenships", self.country, "un paese che si conosca"),
+            citizenships=self.listed("citizenships", _country, "un paese che si conosca"),
             identifier=self.identifier(),
             title=self.one_of("title", self.mapping.titles),
             title_expires=self.expiry(on or self.today),
             phones=self.phones(),
-            languages=self.listed("languages", self.language, "una lingua che si conosca"),
+            languages=self.listed("languages", _language, "una lingua che si conosca"),
             mediator=self.one_of("mediator", self.mapping.answers),
             safe_contact=self.safe_contact(),
-            needs=self.listed("needs", self.area, "un bisogno previsto", self.mapping.areas),
+            needs=self.listed("needs", _area, "un bisogno previsto", self.mapping.areas),
             kind=self.kind(),
             minutes=self.minutes(),
             note=self.text("note") or None,
@@ -222,21 +223,12 @@ class _Row:
         if not text:
             return None
         place = _PLACE.search(text)
-        code = self.country(text)
+        code = _country(self.mapping, text)
         if code is None and place:
-            code = self.country(place[1] or place[2])
+            code = _country(self.mapping, place[1] or place[2])
         if code is None:
             self.refuse("birth_country", _not_known(text, "un paese che si conosca"))
         return code
-
-    def country(self, text: str) -> str | None:
-        return self.mapping.countries.get(fold(text)) or country_code(text)
-
-    def language(self, text: str) -> str | None:
-        return self.mapping.languages.get(fold(text)) or language_code(text)
-
-    def area(self, text: str) -> Area | None:
-        return self.mapping.areas.get(fold(text))
 
     def one_of(self, field: str, spellings: dict[str, T]) -> T | None:
         text = self.text(field)
@@ -250,11 +242,11 @@ class _Row:
     def listed(
         self,
         field: str,
-        known: Callable[[str], T | None],
+        known: Callable[[Mapping, str], T | None],
         what: str,
         spellings: dict[str, T] | None = None,
     ) -> tuple[T, ...]:
-        values, unknown = split_known(self.text(field), known)
+        values, unknown = _split(self.mapping, known, self.text(field))
         empty = self.mapping.empty[field]
         unknown = [
             text for text in unknown if any(map(str.isalnum, text)) and fold(text) not in empty
@@ -291,9 +283,7 @@ class _Row:
 
     def safe_contact(self) -> SafeContact:
         spellings = self.mapping.contacts
-        contacts = self.listed(
-            "safe_contact", lambda text: spellings.get(fold(text)), "un modo previsto", spellings
-        )
+        contacts = self.listed("safe_contact", _contact, "un modo previsto", spellings)
         allowed = [contact for contact in contacts if contact.channel is not ContactChannel.NONE]
         if not contacts or len(allowed) < len(contacts):
             return SafeContact()
@@ -317,6 +307,27 @@ class _Row:
             self.refuse("minutes", minutes)
             return None
         return minutes
+
+
+def _country(mapping: Mapping, text: str) -> str | None:
+    return mapping.countries.get(fold(text)) or country_code(text)
+
+
+def _language(mapping: Mapping, text: str) -> str | None:
+    return mapping.languages.get(fold(text)) or language_code(text)
+
+
+def _area(mapping: Mapping, text: str) -> Area | None:
+    return mapping.areas.get(fold(text))
+
+
+def _contact(mapping: Mapping, text: str) -> SafeContact | None:
+    return mapping.contacts.get(fold(text))
+
+
+@lru_cache(maxsize=4096)
+def _split(mapping: Mapping, known: Callable[[Mapping, str], Any], text: str) -> Any:
+    return split_known(text, lambda piece: known(mapping, piece))
 
 
 def _with_warnings(row: RegisterRow, raw: RawRow, birth_text: str) -> RegisterRow:

@@ -24,8 +24,18 @@ def row_key(fields: Sequence[tuple[str, str]], rest: Sequence[str], ordinal: int
 
     `ordinal` tells equal rows of one file apart: two anonymous visits on a day are two visits.
     """
-    content = [sorted((field, text.strip()) for field, text in fields), list(rest), ordinal]
-    return hashlib.sha256(json.dumps(content).encode("ascii")).hexdigest()
+    return _numbered(_content(fields, rest), ordinal)
+
+
+def _content(fields: Sequence[tuple[str, str]], rest: Sequence[str]) -> "hashlib._Hash":
+    content = [sorted((field, text.strip()) for field, text in fields), list(rest)]
+    return hashlib.sha256(json.dumps(content).encode("ascii"))
+
+
+def _numbered(content: "hashlib._Hash", ordinal: int) -> str:
+    whole = content.copy()
+    whole.update(f" {ordinal}".encode("ascii"))
+    return whole.hexdigest()
 
 
 class RowKeys:
@@ -62,6 +72,7 @@ class RowKeys:
         return given, None
 
     def _own(self, fields: Sequence[tuple[str, str]], rest: Sequence[str]) -> str:
-        content = bytes.fromhex(row_key(fields, rest, 0))[:16]
-        self._seen[content] += 1
-        return row_key(fields, rest, self._seen[content])
+        content = _content(fields, rest)
+        digest = content.digest()[:16]
+        self._seen[digest] += 1
+        return _numbered(content, self._seen[digest])
