@@ -26,12 +26,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from togheter_shared.testing import topology
-from togheter_shared.testing.databases import drop_database, ensure_database
+from togheter_shared.testing.databases import ServiceDatabase, drop_database, ensure_database
 from togheter_shared.testing.packages import find_postgres, may_install
 from togheter_shared.testing.processes import ServerError, locked, read_state
 from togheter_shared.testing.servers import (
     Broker,
-    Postgres,
     broker_status,
     postgres_status,
     remove_broker,
@@ -109,20 +108,35 @@ def up(plan: Plan, *, infrastructure_only: bool = False) -> None:
 def _up(plan: Plan, steps: Steps, infrastructure_only: bool) -> None:
     memory = Memory()
     _same_servers_as_before(memory)
-    postgres, broker = _servers(plan, steps, memory)
-    task = steps.progress.add_task("databases, keys and settings", total=1)
-    write_keys_and_registry(plan)
-    _databases(plan, postgres, broker, memory)
+    prepared: set[Place] = set()
+    prepare = _in_turn(services.prepare)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        starting = pool.submit(_broker, plan, steps, memory)
+        try:  # RabbitMQ takes seconds to start, and migrations do not need it
+            databases = _postgres_and_databases(plan, steps, memory)
+            if not infrastructure_only:
+                prepared = {place for place in plan.places() if not services.process(place)}
+                steps.each("migrations and accounts", prepared, prepare)
+        except ServerError as error:
+            if other := starting.exception():
+                raise ServerError(f"{error}\n\n{other}") from error
+            raise
+        broker = starting.result()
+    for place, database in databases.items():
+        amqp_url = broker.amqp_url_for(place.organisation.id)
+        services.write_settings(place, database, amqp_url, memory)
     memory.save()
-    steps.progress.advance(task)
     if infrastructure_only:
         return
     behind = [place for place in plan.places() if not services.is_current(place)]
-    steps.each("services that are out of date or not well: stop", behind, services.stop)
-    steps.each("migrations and accounts", behind, _in_turn(services.prepare))
+    stale = [place for place in behind if place not in prepared]
+    if stale:
+        steps.each("services that are out of date or not well: stop", stale, services.stop)
+        steps.each("their migrations and accounts", stale, prepare)
 
     def start(place: Place) -> None:
         steps.places.append(place)
+        services.stop(place)  # what is left of a process that was killed
         services.start(place)
         services.wait_until_healthy(place)
 
@@ -156,38 +170,20 @@ def _in_turn(act: Callable[[Place], None]) -> Callable[[Place], None]:
     return one
 
 
-def _servers(plan: Plan, steps: Steps, memory: Memory) -> tuple[Postgres, Broker]:
-    """PostgreSQL and RabbitMQ, started at the same time."""
+def _broker(plan: Plan, steps: Steps, memory: Memory) -> Broker:
+    if not broker_status(RABBITMQ)["running"]:
+        steps.servers.append(partial(stop_broker, RABBITMQ))
     passwords = {
         organisation.id: memory.secret(f"broker {organisation.id}")
         for organisation in plan.organisations
     }
     hosts = {organisation.id: organisation.reporting for organisation in plan.organisations}
     memory.save()
-    if not postgres_status(POSTGRES)["running"]:
-        steps.servers.append(partial(stop_postgres, POSTGRES))
-    if not broker_status(RABBITMQ)["running"]:
-        steps.servers.append(partial(stop_broker, RABBITMQ))
-    first = steps.progress.add_task("PostgreSQL", total=1)
-    second = steps.progress.add_task("RabbitMQ", total=1)
-
-    def database_server() -> Postgres:
-        _extra_when_needed()
-        started = start_postgres(POSTGRES)
-        steps.progress.advance(first)
-        return started
-
-    def message_broker() -> Broker:
-        started = start_broker(RABBITMQ, topology.definitions(hosts, passwords), passwords)
-        steps.progress.advance(second)
-        return started
-
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        one, other = pool.submit(database_server), pool.submit(message_broker)
-        failed = [error for error in (one.exception(), other.exception()) if error]
-    if failed:
-        raise ServerError("\n\n".join(str(error) for error in failed)) from failed[0]
-    return one.result(), other.result()
+    task = steps.progress.add_task("RabbitMQ", total=1)
+    broker = start_broker(RABBITMQ, topology.definitions(hosts, passwords), passwords)
+    memory.set("broker", {"admin_url": broker.admin_url, "ours": broker.folder is not None})
+    steps.progress.advance(task)
+    return broker
 
 
 def _extra_when_needed() -> None:
@@ -208,20 +204,34 @@ def _uv() -> str | None:
     return noted.read_text().strip() if noted.exists() else shutil.which("uv")
 
 
-def _databases(plan: Plan, postgres: Postgres, broker: Broker, memory: Memory) -> None:
+def _postgres_and_databases(
+    plan: Plan, steps: Steps, memory: Memory
+) -> dict[Place, ServiceDatabase]:
+    """PostgreSQL, and in it what each service needs; keys; settings as far as they are known."""
+    if not postgres_status(POSTGRES)["running"]:
+        steps.servers.append(partial(stop_postgres, POSTGRES))
+    task = steps.progress.add_task("PostgreSQL", total=1)
+    _extra_when_needed()
+    postgres = start_postgres(POSTGRES)
+    memory.set("postgres", {"admin_url": postgres.admin_url, "ours": postgres.folder is not None})
+    steps.progress.advance(task)
+    task = steps.progress.add_task("databases, keys and settings", total=1)
+    write_keys_and_registry(plan)
+    databases = {}
     with postgres.connect() as conn:
         for place in plan.places():
-            database = ensure_database(
+            databases[place] = ensure_database(
                 conn,
                 postgres.admin_url,
                 place.database,
                 memory.secret(f"database {place.database}"),
                 memory.secret(f"database {place.database} owner"),
             )
-            amqp_url = broker.amqp_url_for(place.organisation.id)
-            services.write_settings(place, database, amqp_url, memory)
-    memory.set("postgres", {"admin_url": postgres.admin_url, "ours": postgres.folder is not None})
-    memory.set("broker", {"admin_url": broker.admin_url, "ours": broker.folder is not None})
+            before = services.read_settings(place).get("AMQP_URL", "amqp://starting.invalid")
+            services.write_settings(place, databases[place], before, memory)
+    memory.save()
+    steps.progress.advance(task)
+    return databases
 
 
 # --- down, reset ---------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from togheter_shared.privacy.keys import generate_keys
@@ -128,6 +129,7 @@ class Memory:
 
     def __init__(self) -> None:
         self._path = LOCAL / "network-secrets.json"
+        self._lock = Lock()  # PostgreSQL and RabbitMQ are started at the same time
         try:
             self._known: dict[str, Any] = json.loads(self._path.read_text())
         except FileNotFoundError:
@@ -135,7 +137,8 @@ class Memory:
 
     def secret(self, name: str) -> str:
         """A password of that name."""
-        return str(self._known.setdefault(name, secrets.token_urlsafe(24)))
+        with self._lock:
+            return str(self._known.setdefault(name, secrets.token_urlsafe(24)))
 
     def get(self, name: str) -> Any:
         """What was set under that name, or None."""
@@ -143,11 +146,14 @@ class Memory:
 
     def set(self, name: str, value: Any) -> None:
         """Remember a value."""
-        self._known[name] = value
+        with self._lock:
+            self._known[name] = value
 
     def save(self) -> None:
         """Write everything to its file, which only its owner may read."""
-        write_private(self._path, json.dumps(self._known, indent=2, sort_keys=True) + "\n")
+        with self._lock:
+            text = json.dumps(self._known, indent=2, sort_keys=True) + "\n"
+            write_private(self._path, text)
 
 
 def write_keys_and_registry(plan: Plan) -> None:
