@@ -1,13 +1,15 @@
 """The bus: connections, queues and confirmed publishing on RabbitMQ, raw bytes only."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import kombu.compression
 from amqp import Channel, Message
 from amqp.exceptions import AMQPError
 from kombu import Connection, Consumer, Exchange, Queue
+from kombu.exceptions import OperationalError
 
 EXCHANGE = "togheter.events"
 CONFIRM_SECONDS = 30.0
@@ -17,17 +19,18 @@ FEED = "application/vnd.togheter.feed"
 HEAD = "application/vnd.togheter.head"
 RESEND = "application/vnd.togheter.resend"
 
-BROKER_ERRORS: tuple[type[Exception], ...] = (AMQPError, OSError)
+BROKER_ERRORS: tuple[type[Exception], ...] = (AMQPError, OSError, OperationalError)
 """What a connection to the broker may raise: try again with a new connection."""
 
 
 class NotConfirmed(OSError):
-    """The broker refused a message or did not confirm it in time. It may have been stored all the
-    same: whoever receives it drops what it has seen."""
+    """The broker did not confirm a message in time. It may have been stored all the same: whoever
+    receives it drops what it has seen. The connection is of no use any more."""
 
 
-class Unroutable(Exception):
-    """No queue took the message: nobody listens to that channel yet."""
+class NotTaken(Exception):
+    """A queue refused the message, or there is none: nobody listens to that channel now. Try that
+    channel later, and go on with the others."""
 
 
 def disarm() -> None:
@@ -40,17 +43,31 @@ def disarm() -> None:
     kombu.disable_insecure_serializers(allowed=[])
 
 
-def connect(url: str, *, heartbeat: float = 10.0) -> Connection:
-    """A connection to the broker, established; raises one of `BROKER_ERRORS`."""
+@contextmanager
+def connect(url: str, *, heartbeat: float = 10.0) -> Iterator[Connection]:
+    """A connection to the broker, established; raises one of `BROKER_ERRORS`.
+
+    On leaving with an error the socket is dropped without a farewell: the farewell would first hand
+    the messages that wait to a handler that has just failed.
+    """
     disarm()
     connection = Connection(
         url,
         heartbeat=heartbeat,
         connect_timeout=5.0,
-        transport_options={"read_timeout": 30, "write_timeout": 30},
+        transport_options={"read_timeout": 10, "write_timeout": 30},
     )
-    connection.ensure_connection(max_retries=1, timeout=5)
-    return connection
+    transport = None
+    try:
+        connection.ensure_connection(max_retries=1, timeout=5)
+        transport = connection.connection.transport
+        yield connection
+        connection.release()
+    finally:
+        if transport is not None:
+            with suppress(OSError):
+                transport.close()
+        connection.collect()
 
 
 def exchange() -> Exchange:
@@ -79,8 +96,7 @@ class Publisher:
         self._user = user
         self._next = 1
         self._open: set[int] = set()
-        self._refused = False
-        self._returned = False
+        self._not_taken = False
         self._channel.events["basic_ack"].add(self._acknowledged)
         self._channel.events["basic_nack"].add(self._not_acknowledged)
         self._channel.events["basic_return"].add(self._unroutable)
@@ -103,14 +119,11 @@ class Publisher:
             self._wait(lambda: len(self._open) <= WINDOW // 2)
 
     def confirm(self) -> None:
-        """Wait until the broker has everything. Raises `Unroutable` or `NotConfirmed`."""
+        """Wait until the broker has everything. Raises `NotTaken` or `NotConfirmed`."""
         self._wait(lambda: not self._open)
-        refused, returned = self._refused, self._returned
-        self._refused = self._returned = False
-        if refused:
-            raise NotConfirmed("the broker refused a message")
-        if returned:
-            raise Unroutable
+        not_taken, self._not_taken = self._not_taken, False
+        if not_taken:
+            raise NotTaken
 
     def _wait(self, done: Callable[[], bool]) -> None:
         deadline = time.monotonic() + CONFIRM_SECONDS
@@ -133,11 +146,11 @@ class Publisher:
         self._settled(tag, multiple)
 
     def _not_acknowledged(self, tag: int, multiple: bool) -> None:
-        self._refused = True
+        self._not_taken = True
         self._settled(tag, multiple)
 
     def _unroutable(self, *_: Any) -> None:
-        self._returned = True
+        self._not_taken = True
 
 
 def consume(
@@ -149,6 +162,8 @@ def consume(
     consumer = Consumer(
         channel, queues=[queue_], on_message=on_message, no_ack=False, prefetch_count=prefetch
     )
+    # a compression that kombu cannot undo is no error to us: the bytes are taken as they are
+    consumer.on_decode_error = lambda message, _: on_message(message)
     consumer.consume()
     return consumer
 
@@ -157,3 +172,13 @@ def body_of(message: Any) -> bytes:
     """The bytes of a message as they were sent."""
     body = message.body
     return body.encode("utf-8", "surrogateescape") if isinstance(body, str) else bytes(body)
+
+
+def remove_queue(url: str, name: str) -> None:
+    """Delete a queue of ours that the broker cannot serve any more.
+
+    RabbitMQ that dies within a second of declaring a quorum queue leaves it without a leader, for
+    ever. What it held is asked for again, from the feeds of those who sent it.
+    """
+    with connect(url) as connection:
+        connection.channel().queue_delete(name)

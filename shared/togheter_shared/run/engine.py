@@ -130,7 +130,7 @@ class Engine:
                 for run in runs:
                     publisher.publish(self._key(channel), bus.FEED, run.body)
                 publisher.confirm()
-            except bus.Unroutable:
+            except bus.NotTaken:
                 silent[channel] = time.monotonic() + 2.0
                 continue
             outbox.mark_published(conn, channel, runs[-1].last)
@@ -141,7 +141,7 @@ class Engine:
         asked = outbox.requests(conn)
         for id_, channel, number in asked:
             after = number - 1
-            with contextlib.suppress(bus.Unroutable):
+            with contextlib.suppress(bus.NotTaken):
                 while runs := outbox.runs(conn, channel, after):
                     for run in runs:
                         publisher.publish(self._key(channel), bus.FEED, run.body)
@@ -152,7 +152,7 @@ class Engine:
 
     def _announce(self, conn: Connection, publisher: bus.Publisher) -> None:
         for channel, body in outbox.heads_to_announce(conn, self.place.head_seconds):
-            with contextlib.suppress(bus.Unroutable):
+            with contextlib.suppress(bus.NotTaken):
                 publisher.publish(self._key(channel), bus.HEAD, body)
                 publisher.confirm()
 
@@ -164,27 +164,33 @@ class Engine:
         name = f"{self.place.organisation}.{self.service.name}"
         with self._database() as conn, self._broker() as broker:
             publisher = bus.Publisher(broker, self.place.organisation)
-            declare = broker.channel()
-            asks = bus.queue(f"{name}.resend", [f"*.*.resend.{name}"])
-            inbox = bus.queue(f"{name}.inbox", [f"*.*.{channel}" for channel in sorted(channels)])
-            asks(declare).declare()
-            consumers = [bus.consume(broker, asks, lambda m: self._asked(conn, m), prefetch=10)]
+            self._consume(
+                broker, f"{name}.resend", [f"*.*.resend.{name}"], lambda m: self._asked(conn, m)
+            )
             if channels:
-                inbox(declare).declare()
-                self._ask_everybody(conn, publisher, channels)
-                consumers.append(
-                    bus.consume(
-                        broker,
-                        inbox,
-                        lambda m: self._delivered(conn, receiver, publisher, m),
-                        prefetch=50,
-                    )
+                self._consume(
+                    broker,
+                    f"{name}.inbox",
+                    [f"*.*.{channel}" for channel in sorted(channels)],
+                    lambda m: self._delivered(conn, receiver, publisher, m),
                 )
+                self._ask_everybody(conn, publisher, channels)
             self._states["receiver"] = ("ok", "")
             while not self.stop.is_set():
                 with contextlib.suppress(TimeoutError):
                     broker.drain_events(timeout=1.0)
                 broker.heartbeat_check()
+
+    def _consume(
+        self, broker: kombu.Connection, name: str, keys: list[str], on_message: Callable[..., None]
+    ) -> None:
+        queue = bus.queue(name, keys)
+        queue(broker.channel()).declare()
+        try:
+            bus.consume(broker, queue, on_message, prefetch=50)
+        except bus.BROKER_ERRORS:
+            bus.remove_queue(self.place.amqp_url, name)
+            raise
 
     def _delivered(
         self, conn: Connection, receiver: Receiver, publisher: bus.Publisher, message: Any
@@ -262,7 +268,7 @@ class Engine:
 
     def _ask(self, publisher: bus.Publisher, origin: str, channel: str, number: int) -> None:
         body = strictjson.canonical({"channel": channel, "from": number})
-        with contextlib.suppress(bus.Unroutable):  # it is not there; it will announce its head
+        with contextlib.suppress(bus.NotTaken):  # it is not there; it will announce its head
             publisher.publish(self._key(f"resend.{origin}"), bus.RESEND, body)
             publisher.confirm()
 
@@ -281,7 +287,7 @@ class Engine:
             connect_timeout=5,
         )
 
-    def _broker(self) -> kombu.Connection:
+    def _broker(self) -> contextlib.AbstractContextManager[kombu.Connection]:
         return bus.connect(self.place.amqp_url)
 
     def _keep(self, role: str, work: Callable[[], None]) -> None:
