@@ -20,7 +20,7 @@ INTAKES = ("comune", "ponte")
 SCHOOL = "scuola"
 START = date(2026, 1, 1)
 COUNTRIES = ("NGA", "UKR", "BGD", "MAR", "AFG", "VEN", "XXA")
-ODD = (
+ODD: tuple[Any, ...] = (
     None,
     True,
     0,
@@ -208,7 +208,8 @@ def _intake(made: History, organisation: str, size: int) -> list[UUID]:
     for _ in range(size):
         _access(made, origin, doors, None)
     for _ in range(size // 4):
-        one, other = made.random.sample(people[: max(4, size // 3)], 2)
+        first = made.random.randrange(size - 4)
+        one, other = made.random.sample(people[first : first + 4], 2)
         made.tell(origin, made.uuid(), *_decisions(made, one, other))
     return people
 

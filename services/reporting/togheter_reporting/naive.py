@@ -68,6 +68,7 @@ class Links:
 
     decided: dict[tuple[str, frozenset[UUID]], bool] = field(default_factory=dict)
     _neighbours: dict[tuple[str, UUID], set[UUID]] | None = None
+    _components: dict[tuple[str, UUID], list[tuple[str, UUID]]] = field(default_factory=dict)
 
     def note(self, event: Event) -> None:
         if (event.type, event.type_version) != ("intake.duplicate_decided", 1):
@@ -78,19 +79,25 @@ class Links:
             self.decided[(event.organisation, frozenset((one, other)))] = decision == "same"
 
     def component(self, organisation: str, person: UUID) -> list[tuple[str, UUID]]:
-        """Everybody who is that person, with them."""
+        """Everybody who is that person, with them; when every event was noted."""
         if self._neighbours is None:
             self._neighbours = {}
             for place, one, other in self._same():
                 self._neighbours.setdefault((place, one), set()).add(other)
                 self._neighbours.setdefault((place, other), set()).add(one)
+        known = self._components.get((organisation, person))
+        if known is not None:
+            return list(known)
         found, waiting = {person}, [person]
         while waiting:
             for other in self._neighbours.get((organisation, waiting.pop()), ()):
                 if other not in found:
                     found.add(other)
                     waiting.append(other)
-        return [(organisation, member) for member in found]
+        members = [(organisation, member) for member in sorted(found)]
+        for member in members:
+            self._components[member] = members
+        return list(members)
 
     def _same(self) -> Iterator[tuple[str, UUID, UUID]]:
         for (organisation, pair), same in self.decided.items():

@@ -77,8 +77,11 @@ return array(
 -- decision on each unordered pair, and `linked` (organisation, person_id, root, settled), where
 -- all persons that are one have the same root. Only components that the batch touches are made
 -- anew: their members stand alone again, then components hook onto the smallest neighbouring root
--- until none is left to hook; their number at least halves each round.
-create function relink() returns void language plpgsql as $$
+-- until none is left to hook; their number at least halves each round. What is touched is little
+-- and the tables are large, whatever the statistics say: by index only.
+create function relink() returns void language plpgsql
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
+as $$
 declare
     changed bigint;
 begin
@@ -99,40 +102,58 @@ begin
     from (
         select distinct l.organisation, l.root
         from pair p
-            join linked l
-                on l.organisation = p.organisation and l.person_id in (p.person_a, p.person_b)
+            cross join lateral (values (p.person_a), (p.person_b)) as person (id)
+            join linked l on l.organisation = p.organisation and l.person_id = person.id
         where p.position > current_setting('togheter.after')::bigint
             and p.position <= current_setting('togheter.upto')::bigint
     ) touched
     where t.organisation = touched.organisation and t.root = touched.root;
 
     loop
-        update linked t
-        set root = least_root.root
-        from (
-            select u.organisation, u.root as person_id, min(n.root::text collate "C")::uuid as root
-            from linked u
-                join (
-                    select organisation, person_a as person_id, person_b as other_id
-                    from pair where same
+        with loose as materialized (
+            select organisation, person_id, root from linked where not settled
+        ), edge as materialized (
+            select u.organisation, u.root, e.other_id
+            from loose u
+                cross join lateral (
+                    select person_b as other_id
+                    from pair
+                    where organisation = u.organisation and person_a = u.person_id and same
                     union all
-                    select organisation, person_b, person_a from pair where same
-                ) e on e.organisation = u.organisation and e.person_id = u.person_id
-                join linked n on n.organisation = e.organisation and n.person_id = e.other_id
-            where not u.settled and n.root < u.root
-            group by u.organisation, u.root
-        ) least_root
-        where t.organisation = least_root.organisation and t.person_id = least_root.person_id;
+                    select person_a
+                    from pair
+                    where organisation = u.organisation and person_b = u.person_id and same
+                ) e
+        ), neighbour as materialized (
+            select
+                e.organisation,
+                e.root,
+                (
+                    select n.root::text collate "C"
+                    from linked n
+                    where n.person_id = e.other_id and n.organisation = e.organisation
+                ) as other_root
+            from edge e
+        ), least_root as materialized (
+            select organisation, root as person_id, min(other_root) as root
+            from neighbour
+            where other_root < root::text collate "C"
+            group by organisation, root
+        )
+        update linked t
+        set root = l.root::uuid
+        from least_root l
+        where t.organisation = l.organisation and t.person_id = l.person_id;
         get diagnostics changed = row_count;
         exit when changed = 0;
         loop
             update linked t
             set root = r.root
             from linked r
-            where r.organisation = t.organisation
+            where not t.settled
+                and r.organisation = t.organisation
                 and r.person_id = t.root
-                and r.root < t.root
-                and not t.settled;
+                and r.root::text <> t.root::text;
             get diagnostics changed = row_count;
             exit when changed = 0;
         end loop;

@@ -36,8 +36,7 @@ def count(events: Iterable[Event], definition: dict[str, Any]) -> list[tuple[Any
     named: dict[tuple[str, str], int] = {}
     for (organisation, _), (need, person, area) in statements.items():
         place = (organisation, area)
-        everybody = links.component(organisation, person)
-        persons.setdefault(place, set()).add(min(member for _, member in everybody))
+        persons.setdefault(place, set()).add(links.component(organisation, person)[0][1])
         needs.setdefault(place, set()).add(need)
         stated[place] = stated.get(place, 0) + 1
     for (organisation, _), (_, topics, anonymous) in accesses.items():

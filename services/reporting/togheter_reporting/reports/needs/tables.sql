@@ -17,17 +17,18 @@ create table access (
     primary key (organisation, access_id)
 );
 
--- See the function relink().
+-- See the function relink(). In the keys the persons come first: organisations are few, and the
+-- planner, before it has statistics, would take them for a good way in.
 create table pair (
     organisation text not null,
     person_a uuid not null,                -- the smaller of the two
     person_b uuid not null,
     same boolean not null,
     position bigint not null,
-    primary key (organisation, person_a, person_b)
+    primary key (person_a, person_b, organisation)
 );
 
-create index on pair (organisation, person_b);
+create index on pair (person_b, organisation);
 create index on pair (position);
 
 create table linked (
@@ -35,8 +36,8 @@ create table linked (
     person_id uuid not null,
     root uuid not null,
     settled boolean not null default false,
-    primary key (organisation, person_id)
+    primary key (person_id, organisation)
 );
 
-create index on linked (organisation, root);
-create index on linked (organisation, person_id) where not settled;
+create index on linked (root, organisation);
+create index on linked (person_id) where not settled;
