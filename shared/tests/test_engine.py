@@ -10,11 +10,12 @@ import psycopg
 import pytest
 
 from togheter_shared.log import bus
+from togheter_shared.log.feed import wake
 from togheter_shared.log.migrate import migrate
 from togheter_shared.log.network import Network, Organisation
 from togheter_shared.log.store import Context, execute
 from togheter_shared.privacy.keys import generate_keys
-from togheter_shared.run.engine import Engine, Place, wake
+from togheter_shared.run.engine import Engine, Place
 from togheter_shared.run.state import health
 from togheter_shared.testing.databases import ServiceDatabase
 from togheter_shared.testing.sample import NOTE, NOTES, TABLES, WriteNote

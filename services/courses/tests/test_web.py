@@ -215,7 +215,7 @@ def test_receipts_hold_nothing_about_a_person(web: Web) -> None:
     with psycopg.connect(web.database_url) as conn:
         rows = conn.execute("select key || coalesce(answer::text, '') from command_receipt")
         text = " ".join(row[0] for row in rows)
-    assert "school k-secret" in text
+    assert "http:school:k-secret" in text
     assert "Segretissima" not in text and "333777888" not in text
 
 

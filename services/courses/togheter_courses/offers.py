@@ -9,9 +9,9 @@ from psycopg import Connection
 from togheter_courses.commands import ExpireOffers
 from togheter_courses.editions import EDITION
 from togheter_courses.service import SERVICE
+from togheter_shared.log.feed import wake
 from togheter_shared.log.store import Context, execute
 from togheter_shared.run.cli import Program
-from togheter_shared.run.engine import wake
 
 
 def expire(conn: Connection, today: date) -> int:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID, uuid4, uuid5
 
-import psycopg
 from psycopg import Connection
 
 from togheter_courses import commands, messages, queries
@@ -19,8 +17,8 @@ from togheter_courses.service import SERVICE
 from togheter_shared.contracts.courses import Attendance
 from togheter_shared.contracts.schema import dump, load
 from togheter_shared.decider import Rejected
-from togheter_shared.log.store import Context, handle, transact
-from togheter_shared.run.engine import wake
+from togheter_shared.log.store import handle
+from togheter_shared.run.carry import carry_out, context, scoped_key
 from togheter_shared.run.http import Database, NotFound, Request, api, page
 from togheter_shared.web.render import renderer
 
@@ -394,22 +392,18 @@ class CoursesWeb:
     ) -> T:
         """Run the command, and read the answer in the same transaction. It is kept for whoever
         asks again with the same key, so it never holds anything about a person."""
-        context = Context(actor=request.actor, correlation_id=request.correlation_id)
-        key = None if request.idempotency_key is None else _key(request)
         with self.database.connection() as conn:
 
             def work() -> dict[str, Any]:
-                handle(conn, SERVICE, EDITION, edition_id, command, context)
+                handle(conn, SERVICE, EDITION, edition_id, command, context(request))
                 return dump(read(conn))
 
             try:
-                document = transact(conn, SERVICE, work, key=key, request=request.fingerprint.hex())
+                document = carry_out(conn, SERVICE, request, work)
             except Rejected as rejected:
                 if rejected.code in _UNKNOWN:
                     raise NotFound(rejected.code, rejected.sentence) from None
                 raise
-            with contextlib.suppress(psycopg.Error):  # it is committed; the sequencer also polls
-                wake(conn)
         return load(answer, document)
 
 
@@ -430,11 +424,7 @@ def _enrolment(request: Request) -> UUID:
     return found
 
 
-def _key(request: Request) -> str:
-    """The caller's key, apart from every other caller's: a key itself holds no space."""
-    return f"{request.actor} {request.idempotency_key}"
-
-
 def _new_id(request: Request) -> UUID:
     """The id of what is made: the same whenever the same key comes again."""
-    return uuid4() if request.idempotency_key is None else uuid5(_IDS, _key(request))
+    key = scoped_key(request)
+    return uuid4() if key is None else uuid5(_IDS, key)

@@ -447,7 +447,7 @@ def test_the_identifier_of_a_sent_referral_cannot_be_taken_by_a_received_one(wor
     )
     world["terza"].tell(referral, asked)
     world.settle()
-    assert world["ponte"].refused() == ["identifier_taken"]
+    assert world["ponte"].refused() == ["wrong_kind"]
     assert world["ponte"].log() == ["referral_requested"]
 
 

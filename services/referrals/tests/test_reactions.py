@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from typing import Any, get_type_hints
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
-from togheter_referrals.asked import ReferralAsked
 from togheter_referrals.reactions import REACTIONS, WITHDRAWN
 from togheter_referrals.received import (
     RECEIVED,
@@ -29,7 +28,6 @@ from togheter_shared.contracts.courses import (
     EnrolmentWithdrawn,
     WithdrawalReason,
 )
-from togheter_shared.contracts.fields import FieldClass
 from togheter_shared.contracts.intake import Area, PersonName
 from togheter_shared.contracts.referrals import (
     AgeBand,
@@ -49,7 +47,6 @@ from togheter_shared.contracts.referrals import (
     RejectionReason,
     Urgency,
 )
-from togheter_shared.contracts.schema import field_classes
 from togheter_shared.log.service import Reaction, Received
 
 REFERRAL, PERSON, EDITION, ENROLMENT = uuid4(), uuid4(), uuid4(), uuid4()
@@ -82,7 +79,7 @@ def at_recipient(command: Any) -> list[Reaction]:
     return [Reaction(decider=RECEIVED, stream_id=REFERRAL, command=command)]
 
 
-REQUESTED = ReferralAsked(
+REQUESTED = ReferralRequested(
     referral_id=REFERRAL,
     person_id=PERSON,
     recipient="scuola",
@@ -257,13 +254,3 @@ def test_every_event_that_is_handled_is_one_that_the_service_reads() -> None:
 
 def test_every_way_to_withdraw_has_a_reason_for_the_sender() -> None:
     assert set(WITHDRAWN) == set(WithdrawalReason)
-
-
-def test_a_request_is_read_without_what_never_leaves() -> None:
-    hints = get_type_hints(ReferralRequested, include_extras=True)
-    open_ = {
-        name: hints[name]
-        for name, kind in field_classes(ReferralRequested).items()
-        if kind is FieldClass.OPEN
-    }
-    assert get_type_hints(ReferralAsked, include_extras=True) == open_

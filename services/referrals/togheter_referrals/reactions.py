@@ -7,7 +7,6 @@ service about enrolments. Everything else is ignored.
 from datetime import date
 from uuid import UUID
 
-from togheter_referrals.asked import ReferralAsked
 from togheter_referrals.received import (
     RECEIVED,
     CompleteReferral,
@@ -35,6 +34,7 @@ from togheter_shared.contracts.referrals import (
     ReferralCompleted,
     ReferralFailed,
     ReferralRejected,
+    ReferralRequested,
     ReferralStarted,
 )
 from togheter_shared.decider import AnyDecider
@@ -44,7 +44,7 @@ from togheter_shared.log.service import React, Reaction, Received
 
 
 def requested(received: Received) -> list[Reaction]:
-    event: ReferralAsked = received.event
+    event: ReferralRequested = received.event
     command = ReceiveReferral(
         referral_id=event.referral_id,
         sender=received.organisation,
@@ -121,9 +121,15 @@ def course_completed(received: Received) -> list[Reaction]:
     command = CompleteReferral(
         on=event.on,
         today=_known_on(received, event.on),
-        outcome=Outcome.CERTIFIED if event.certified else Outcome.ATTENDED,
+        outcome=_outcome(event),
     )
     return _in_course(received, event.referral_id, command)
+
+
+def _outcome(event: EnrolmentCompleted) -> Outcome:
+    if event.certified:
+        return Outcome.CERTIFIED
+    return Outcome.ATTENDED if event.lessons_attended else Outcome.NOT_MET
 
 
 def dropped(received: Received) -> list[Reaction]:
@@ -186,7 +192,7 @@ def _known_on(received: Received, on: date) -> date:
 
 
 REACTIONS: dict[type, React] = {
-    ReferralAsked: requested,
+    ReferralRequested: requested,
     ReferralCancelled: cancelled,
     IdentityDisclosed: disclosed,
     ReferralAccepted: accepted,

@@ -131,13 +131,9 @@ Event = (
 
 @dataclass(frozen=True, kw_only=True)
 class Incoming:
-    """What the decisions need to know. `foreign`: the stream is not one of the recipient's side.
-
-    `closed_with` is the outcome or the reason that closed it.
-    """
+    """What the decisions need to know; `closed_with` is the outcome or reason that closed it."""
 
     state: State = State.NONE
-    foreign: bool = False
     asked: ReferralReceived | None = None
     identified: bool = False
     closed_with: str = ""
@@ -157,7 +153,7 @@ def decide(state: Incoming, command: Command) -> list[Event]:
     if isinstance(command, ReceiveReferral):
         return _receive(state, command)
     asked = state.asked
-    if asked is None or state.foreign:
+    if asked is None:
         raise Rejected("Questa segnalazione non esiste.", "unknown_referral")
     match command:
         case NoteCancellation():
@@ -208,13 +204,11 @@ def evolve(state: Incoming, event: Event | ReferralRequested) -> Incoming:
             return replace(state, state=State.COMPLETED, closed_with=event.outcome)
         case ReferralFailed():
             return replace(state, state=State.FAILED, closed_with=event.reason)
-        case ReferralRequested():
-            return replace(state, foreign=True)
     return state
 
 
 def _receive(state: Incoming, command: ReceiveReferral) -> list[Event]:
-    if state.foreign or (state.asked is not None and state.asked.sender != command.sender):
+    if state.asked is not None and state.asked.sender != command.sender:
         raise Rejected(
             "Questo identificativo appartiene a un'altra segnalazione.", "identifier_taken"
         )

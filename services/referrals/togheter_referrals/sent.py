@@ -76,10 +76,9 @@ Event = ReferralRequested | ReferralCancelled | AnswerReceived | IdentityDisclos
 
 @dataclass(frozen=True, kw_only=True)
 class Sent:
-    """What the decisions need to know. `foreign`: the stream is not one of the sender's side."""
+    """What the decisions need to know."""
 
     state: State = State.NONE
-    foreign: bool = False
     request: ReferralRequested | None = None
     disclosed: bool = False
 
@@ -119,13 +118,11 @@ def evolve(state: Sent, event: Event | ReferralReceived) -> Sent:
             return replace(state, state=State(event.told))
         case IdentityDisclosed():
             return replace(state, disclosed=True)
-        case ReferralReceived():
-            return replace(state, foreign=True)
     return state
 
 
 def _request(state: Sent, command: RequestReferral) -> list[Event]:
-    if state.state is not State.NONE or state.foreign:
+    if state.state is not State.NONE:
         raise Rejected("Questa segnalazione esiste già.", "already_requested")
     if command.recipient == command.sender:
         raise Rejected(
@@ -252,6 +249,7 @@ def _disclose(state: Sent, command: DiscloseIdentity) -> list[Event]:
         raise Rejected(
             "L'organizzazione non ha accettato: l'identità non viene comunicata.", "not_accepted"
         )
+    assert request.consent and request.identity, "a sender's own log always has them"
     until = request.consent.valid_until
     if until is not None and until < command.on:
         raise Rejected(
@@ -270,7 +268,7 @@ def _disclose(state: Sent, command: DiscloseIdentity) -> list[Event]:
 
 
 def _known(state: Sent) -> ReferralRequested:
-    if state.request is None or state.foreign:
+    if state.request is None:
         raise Rejected("Questa segnalazione non esiste.", "unknown_referral")
     return state.request
 

@@ -3,7 +3,7 @@
 from psycopg import Connection
 
 from togheter_referrals.states import State
-from togheter_shared.contracts.courses import EditionOpened
+from togheter_shared.contracts.courses import EditionClosed, EditionOpened
 from togheter_shared.contracts.referrals import (
     AnswerReceived,
     CancellationReceived,
@@ -250,4 +250,13 @@ VIEWS: dict[type, View] = {
     ReferralFailed: failed,
 }
 
-INBOX_VIEWS: dict[type, InboxView] = {EditionOpened: offered}
+
+def withdrawn(conn: Connection, told: Received) -> None:
+    """An edition that is over is no offer any more; only who offered it can say so."""
+    conn.execute(
+        "delete from offer where organisation = %s and edition_id = %s",
+        [told.organisation, told.event.edition_id],
+    )
+
+
+INBOX_VIEWS: dict[type, InboxView] = {EditionOpened: offered, EditionClosed: withdrawn}

@@ -1,7 +1,6 @@
 """The referral desk over HTTP: a request becomes a command, a view becomes an answer."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -34,8 +33,8 @@ from togheter_referrals.service import SERVICE
 from togheter_referrals.states import ITALIAN
 from togheter_shared.decider import Rejected
 from togheter_shared.log.network import Network, load_network
-from togheter_shared.log.store import Context, handle, transact
-from togheter_shared.run.engine import wake
+from togheter_shared.log.store import handle
+from togheter_shared.run.carry import carry_out, context
 from togheter_shared.run.http import Answer, Database, NotFound, Request, api, page
 from togheter_shared.web.render import renderer
 
@@ -92,7 +91,7 @@ class ReferralsWeb:
                 handle(conn, SERVICE, sent.SENT, command.referral_id, command, context(request))
                 return str(command.referral_id)
 
-            referral_id = UUID(once(conn, request, work))
+            referral_id = UUID(carry_out(conn, SERVICE, request, work))
             found = interface.one_sent(conn, referral_id)
         return Answer(201, found, {"Location": f"/api/v1/referrals/{referral_id}"})
 
@@ -137,7 +136,7 @@ class ReferralsWeb:
             def work() -> None:
                 handle(conn, SERVICE, sent.SENT, referral_id, command, context(request))
 
-            once(conn, request, work)
+            carry_out(conn, SERVICE, request, work)
             return existing(interface.one_sent(conn, referral_id))
 
     @api(
@@ -281,7 +280,7 @@ class ReferralsWeb:
             def work() -> None:
                 handle(conn, SERVICE, received.RECEIVED, referral_id, command, context(request))
 
-            once(conn, request, work)
+            carry_out(conn, SERVICE, request, work)
             return existing(interface.one_received(conn, referral_id))
 
 
@@ -294,25 +293,6 @@ def days(request: Request) -> dict[str, date]:
     """The day that an operator gives, or else today; and today."""
     now = today()
     return {"on": request.body.on or now, "today": now}
-
-
-def context(request: Request) -> Context:
-    return Context(actor=request.actor, correlation_id=request.correlation_id)
-
-
-def once(conn: psycopg.Connection, request: Request, work: Any) -> Any:
-    """Carry `work` out, once for each account and key, and wake the sequencer."""
-    key = request.idempotency_key
-    answer = transact(
-        conn,
-        SERVICE,
-        work,
-        key=None if key is None else f"http:{request.actor}:{key}",
-        request=request.fingerprint.hex(),
-    )
-    with suppress(psycopg.Error):  # it is committed; the sequencer looks by itself, a bit later
-        wake(conn)
-    return answer
 
 
 def draft_command(draft: ReferralDraft, sender: str, now: date) -> sent.RequestReferral:

@@ -1,7 +1,7 @@
 """A contract: one version of one published event, with its audience and the person it is about."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from enum import StrEnum
 from typing import Any
 
@@ -38,6 +38,18 @@ class Contract:
     subject: str | None = None
     upcast: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     """For a version that is no longer written: from its data to the data of the next version."""
+
+    def __post_init__(self) -> None:
+        if not self.audience:
+            return
+        absent = {FieldClass.PERSONAL, FieldClass.RESTRICTED}
+        for item in fields(self.event):
+            required = item.default is MISSING and item.default_factory is MISSING
+            if required and self.classes[item.name] in absent:
+                raise TypeError(
+                    f"{self.type}: {item.name} does not travel, so who receives the event has to"
+                    " do without it: give it a default"
+                )
 
     @property
     def classes(self) -> Mapping[str, FieldClass]:

@@ -233,7 +233,7 @@ class CertificateIssued:
     on: date
     kind: CertificateKind
     level: Level | None = None
-    code: Annotated[Code, PERSONAL]
+    code: Annotated[Code | None, PERSONAL] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -267,5 +267,9 @@ CONTRACTS = (
     Contract(event=FinalTestRecorded, type="courses.final_test_recorded", audience=TO_REPORTING),
     Contract(event=EnrolmentCompleted, type="courses.enrolment_completed", audience=TO_DESK),
     Contract(event=CertificateIssued, type="courses.certificate_issued", audience=TO_REPORTING),
-    Contract(event=EditionClosed, type="courses.edition_closed", audience=TO_REPORTING),
+    Contract(
+        event=EditionClosed,
+        type="courses.edition_closed",
+        audience=(Audience.DIRECTORY, Audience.REPORTING),
+    ),
 )

@@ -98,8 +98,9 @@ class ReferralRequested:
     urgency: Urgency = Urgency.ROUTINE
     edition_id: UUID | None = None
     """The course edition asked for, from the directory, if it is one."""
-    consent: Annotated[Consent, PERSONAL]
-    identity: Annotated[Identity, PERSONAL]
+    consent: Annotated[Consent | None, PERSONAL] = None
+    identity: Annotated[Identity | None, PERSONAL] = None
+    """Both are always there in the sender's log, and never travel."""
 
 
 @dataclass(frozen=True, kw_only=True)

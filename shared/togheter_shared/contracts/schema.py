@@ -72,17 +72,18 @@ def _schema(cls: Hashable, unknown: Literal["exclude", "raise"]) -> Schema:
 
 def load(cls: type[T], document: Any) -> T:
     """An instance of `cls` from outside; unknown keys are refused. Raises `ValidationError`."""
-    return _schema(cls, "raise").load(document)  # type: ignore[no-any-return]
+    return _schema(cls, "raise").load(document)  # type: ignore[no-any-return,arg-type]
 
 
 def load_event(cls: type[T], document: Mapping[str, Any]) -> T:
     """An instance of `cls` as some version of its producer wrote it; unknown keys pass."""
-    return _schema(cls, "exclude").load(document)  # type: ignore[no-any-return]
+    return _schema(cls, "exclude").load(document)  # type: ignore[no-any-return,arg-type]
 
 
 def dump(instance: Any) -> dict[str, Any]:
     """The JSON document of an instance: what was left at None is left out at the top level."""
-    document = _schema(type(instance), "raise").dump(instance)
+    kind: Any = type(instance)
+    document = _schema(kind, "raise").dump(instance)
     return {key: value for key, value in document.items() if value is not None}
 
 

@@ -132,8 +132,8 @@ def _entry(document: dict[str, Any]) -> Entry:
             raise BadEntry(f"{key} is out of range")
     try:
         time = datetime.fromisoformat(document["time"])
-        if time.tzinfo is None:
-            raise BadEntry("time has no zone")
+        if time.tzinfo is None or not 2000 <= time.year <= 2999:
+            raise BadEntry("time has no zone, or is of another millennium")
         return Entry(
             event_id=UUID(document["id"]),
             organisation=urn[2],

@@ -16,6 +16,8 @@ from togheter_shared.log.entry import Entry, encode, hash_of
 LOCK = 7_203_002
 """The advisory lock of the one sequencer of a database."""
 
+WAKE_CHANNEL = "togheter_pending"
+
 Seal = Callable[[str, UUID, Contract, dict[str, Any]], bytes]
 
 
@@ -148,3 +150,11 @@ def _store(
         [touched, [heads[c].number for c in touched], [heads[c].hash for c in touched]],
         prepare=True,
     )
+
+
+def wake(conn: Connection) -> None:
+    """Tell the sequencer that something was committed.
+
+    Never within the append's transaction: commits that notify queue on one lock.
+    """
+    conn.execute(f"notify {WAKE_CHANNEL}")

@@ -196,13 +196,16 @@ class Receiver:
         Unknown types and versions are taken as they are: an upgrade will read them.
         """
         for index, (entry, _) in enumerate(fresh):
-            if self.reads.find(entry.type, entry.type_version) is None:
+            contract = self.reads.find(entry.type, entry.type_version)
+            if contract is None:
                 continue
             try:
                 data = dict(entry.data)
                 if entry.sealed is not None:
                     data |= self.open_box(entry.event_id, entry.type, entry.sealed)
                 self.reads.load(entry.type, entry.type_version, data)
+                if entry.channel not in contract.channels(entry.data, entry.organisation):
+                    return fresh[:index], (entry, "an event that is not for this channel")
             except ValidationError as error:
                 names = error.normalized_messages()  # type: ignore[no-untyped-call]
                 fields = ", ".join(sorted(map(str, names)))

@@ -40,17 +40,25 @@ class Context:
     causation_id: UUID | None = None
 
 
-def load(conn: Connection, registry: Registry, stream_id: UUID) -> tuple[list[Any], int]:
-    """The events of a stream in order, and its version (0 when it does not exist)."""
+def load(
+    conn: Connection, registry: Registry, stream_id: UUID, kind: str | None = None
+) -> tuple[list[Any], int]:
+    """The events of a stream in order, and its version (0 when it does not exist).
+
+    A stream of another kind than `kind` is refused: an id of one thing is not one of another.
+    """
     rows = conn.execute(
-        "select type, type_version, open, restricted, personal, stream_version from event_log"
+        "select type, type_version, open, restricted, personal, stream_version, stream_kind"
+        " from event_log"
         " where stream_id = %s order by stream_version",
         [stream_id],
         prepare=True,
     ).fetchall()
+    if rows and kind not in (None, rows[0][6]):
+        raise Rejected("Questo identificativo è di un'altra cosa: controllalo.", "wrong_kind")
     events = [
         registry.load(type_, version, open_ | _plain(restricted) | _plain(personal))
-        for type_, version, open_, restricted, personal, _ in rows
+        for type_, version, open_, restricted, personal, *_ in rows
     ]
     return events, rows[-1][5] if rows else 0
 
@@ -155,7 +163,7 @@ def handle(
     """
     if _cautious.get():
         conn.execute("select 1 from stream where stream_id = %s for update", [stream_id])
-    events, version = load(conn, service.writes, stream_id)
+    events, version = load(conn, service.writes, stream_id, decider.kind)
     decided = decider.decide(decider.fold(events), command)
     if not decided:
         return []

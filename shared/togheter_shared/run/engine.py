@@ -16,7 +16,7 @@ from psycopg import Connection
 
 from togheter_shared.contracts import strictjson
 from togheter_shared.log import bus, outbox
-from togheter_shared.log.feed import number_pending
+from togheter_shared.log.feed import WAKE_CHANNEL, number_pending
 from togheter_shared.log.follow import follow
 from togheter_shared.log.inbox import Delivery, Receiver, may_ask
 from togheter_shared.log.network import Network
@@ -28,7 +28,6 @@ log = structlog.get_logger()
 
 POLL_SECONDS = 0.2
 BEAT_SECONDS = 2.0
-WAKE_CHANNEL = "togheter_pending"
 BACK_OFF = (0.2, 10.0)
 CALM = (*bus.BROKER_ERRORS, psycopg.OperationalError, psycopg.InterfaceError)
 """Failures that pass: try again with a new connection."""
@@ -324,8 +323,3 @@ class Engine:
                         )
                     self.stop.wait(BEAT_SECONDS if len(self._states) > 2 else 0.2)
             self.stop.wait(0.5)
-
-
-def wake(conn: Connection) -> None:
-    """Tell the sequencer that something was committed: never within the append's transaction."""
-    conn.execute(f"notify {WAKE_CHANNEL}")
