@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from uuid import uuid4
 
 import psycopg
@@ -139,6 +140,16 @@ def test_the_service_cannot_rewrite_history(
     text = statement.replace("type", "entry") if table == "feed" else statement
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         conn.execute(text.format(table))
+
+
+def test_an_id_of_one_thing_is_not_taken_for_another(conn: psycopg.Connection) -> None:
+    note = uuid4()
+    execute(conn, NOTES, NOTE, note, WriteNote(note_id=note), ME)
+    other = replace(NOTE, kind="letter")
+    with pytest.raises(Rejected) as refused:
+        execute(conn, NOTES, other, note, WriteNote(note_id=note), ME)
+    assert refused.value.code == "wrong_kind"
+    assert count(conn, "event_log") == 1
 
 
 def test_migrating_twice_does_nothing_and_a_changed_migration_is_refused(

@@ -23,7 +23,6 @@ from togheter_shared.contracts.referrals import (
     AgeBand,
     CancellationReason,
     CancellationReceived,
-    Consent,
     FailureReason,
     Identity,
     IdentityReceived,
@@ -34,7 +33,6 @@ from togheter_shared.contracts.referrals import (
     ReferralFailed,
     ReferralReceived,
     ReferralRejected,
-    ReferralRequested,
     ReferralStarted,
     RejectionReason,
     Urgency,
@@ -97,21 +95,6 @@ SITUATIONS: dict[str, list[Any]] = {
     "failed_early": [ASKED, ACCEPTED, FAILED],
     "rejected": [ASKED, REJECTED],
     "cancelled": [ASKED, TAKEN_BACK],
-    "sent": [
-        ReferralRequested(
-            referral_id=REFERRAL,
-            person_id=EDITION,
-            recipient="ponte",
-            area=Area.LANGUAGE,
-            requested_on=MONDAY,
-            answer_by=WEDNESDAY,
-            language="ar",
-            consent=Consent(
-                given_on=MONDAY, given_by="person", language="ar", text_version="2026-1"
-            ),
-            identity=IDENTITY,
-        )
-    ],
 }
 COMMANDS: dict[str, Any] = {
     "receive": RECEIVE,
@@ -152,7 +135,6 @@ failed        -                 already_disclosed  closed            closed     
 failed_early  -                 -                  closed            closed            -                 closed            closed            -
 rejected      -                 -                  already_rejected  already_rejected  not_accepted      already_rejected  already_rejected  already_rejected
 cancelled     -                 -                  cancelled         cancelled         not_accepted      cancelled         cancelled         cancelled
-sent          identifier_taken  unknown_referral   unknown_referral  unknown_referral  unknown_referral  unknown_referral  unknown_referral  unknown_referral
 """  # noqa: E501
 
 
@@ -187,7 +169,7 @@ def test_the_table_is_whole() -> None:
 # --- who may say what -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("situation", [name for name in SITUATIONS if name not in ("none", "sent")])
+@pytest.mark.parametrize("situation", [name for name in SITUATIONS if name != "none"])
 @pytest.mark.parametrize("command", ["cancelled", "identity"])
 def test_only_the_sender_can_cancel_or_disclose_whatever_the_state(
     situation: str, command: str
@@ -196,7 +178,7 @@ def test_only_the_sender_can_cancel_or_disclose_whatever_the_state(
     given(RECEIVED, SITUATIONS[situation]).when(other).refused("not_the_sender")
 
 
-@pytest.mark.parametrize("situation", [name for name in SITUATIONS if name not in ("none", "sent")])
+@pytest.mark.parametrize("situation", [name for name in SITUATIONS if name != "none"])
 def test_nobody_takes_the_identifier_of_anothers_referral(situation: str) -> None:
     other = replace(RECEIVE, sender="comune")
     given(RECEIVED, SITUATIONS[situation]).when(other).refused("identifier_taken")

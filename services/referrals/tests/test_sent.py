@@ -25,7 +25,6 @@ from togheter_shared.contracts.referrals import (
     IdentityDisclosed,
     Outcome,
     ReferralCancelled,
-    ReferralReceived,
     ReferralRequested,
     Urgency,
 )
@@ -105,18 +104,6 @@ SITUATIONS: dict[str, list[Any]] = {
     "failed": after(ACCEPTED, State.FAILED),
     "rejected": after(State.REJECTED),
     "cancelled": [REQUESTED, CANCELLED],
-    "received": [
-        ReferralReceived(
-            referral_id=REFERRAL,
-            sender="scuola",
-            area=Area.LANGUAGE,
-            requested_on=MONDAY,
-            answer_by=WEDNESDAY,
-            language="ar",
-            age_band=AgeBand.UNKNOWN,
-            urgency=Urgency.ROUTINE,
-        )
-    ],
 }
 COMMANDS: dict[str, Any] = {
     "request": REQUEST,
@@ -149,7 +136,6 @@ completed    already_requested  closed            answer_out_of_order  answer_ou
 failed       already_requested  closed            answer_out_of_order  answer_out_of_order  answer_out_of_order  answer_out_of_order  -                    -
 rejected     already_requested  closed            answer_out_of_order  -                    answer_out_of_order  answer_out_of_order  answer_out_of_order  not_accepted
 cancelled    already_requested  already_cancelled -                    -                    answer_out_of_order  answer_out_of_order  -                    cancelled
-received     already_requested  unknown_referral  unknown_referral     unknown_referral     unknown_referral     unknown_referral     unknown_referral     unknown_referral
 """  # noqa: E501
 
 
@@ -267,9 +253,7 @@ def test_a_cancellation_has_a_day_that_is_possible(on: date, code: str) -> None:
 # --- who may answer -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "situation", [name for name in SITUATIONS if name not in ("none", "received")]
-)
+@pytest.mark.parametrize("situation", [name for name in SITUATIONS if name != "none"])
 @pytest.mark.parametrize(
     "command", ["accepted", "rejected", "started", "completed", "failed", "disclose"]
 )
