@@ -130,9 +130,7 @@ def test_another_organisation_cannot_link_persons_that_are_not_its_own(reporting
 
 def test_the_bands_of_age_begin_and_end_where_the_definition_says(reporting: Any) -> None:
     ages = (0, 14, 15, 17, 18, 29, 30, 64, 65, 120)
-    streams = [
-        ("ponte.intake", age + 1, [person(age + 1, age=age, sex=Sex.MALE)]) for age in ages
-    ]
+    streams = [("ponte.intake", age + 1, [person(age + 1, age=age, sex=Sex.MALE)]) for age in ages]
     found = {row[2]: row[4] for row in figures(reporting, "persons", *streams)}
     assert found == {"under_15": 2, "15_17": 2, "18_29": 2, "30_64": 2, "65_over": 2}
 
@@ -191,7 +189,11 @@ def test_referrals_by_state_with_the_days_to_the_answer_of_the_recipient_alone(
     rows = figures(
         reporting,
         "referrals",
-        ("scuola.referrals", 13, [accepted(3, 2), completed]),  # the answer comes before the request
+        (
+            "scuola.referrals",
+            13,
+            [accepted(3, 2), completed],
+        ),  # the answer comes before the request
         ("scuola.referrals", 11, [accepted(1, 4)]),
         ("scuola.referrals", 12, [accepted(2, 9)]),
         ("comune.referrals", 15, [accepted(5, 3)]),  # not its to answer

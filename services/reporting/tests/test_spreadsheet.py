@@ -7,6 +7,7 @@ import io
 from typing import Any
 
 import pytest
+
 from togheter_reporting.catalogue import reports
 from togheter_reporting.figures import Figures, Freshness
 from togheter_reporting.spreadsheet import csv_of, safe

@@ -15,7 +15,7 @@ from togheter_shared.run.http import Answer, Database, NotFound, Refusal, Reques
 from togheter_shared.run.operation import JSON
 from togheter_shared.web.render import renderer
 
-READ = "reports.read"
+READ = "reporting.read"
 CSV = "text/csv; charset=utf-8"
 
 render = renderer(Path(__file__).parent / "templates")
