@@ -159,6 +159,9 @@ RECEIVE_AND_FOLLOW = frozenset({"receiver", "follower"})
 @click.pass_obj
 def _serve(program: Program) -> None:
     """Run the whole service: the web, and its engine as a child that ends with it."""
+    from togheter_shared.run.green import prepare_green
+
+    prepare_green()
     from togheter_shared.run.supervise import supervised
 
     program.configure_logs()
@@ -170,14 +173,14 @@ def _serve(program: Program) -> None:
 @click.pass_obj
 def _web(program: Program) -> None:
     """Run the web alone."""
+    from togheter_shared.run.green import prepare_green
+
+    prepare_green()
     program.configure_logs()
     _run_web(program)
 
 
 def _run_web(program: Program) -> None:
-    from togheter_shared.run.green import prepare_green
-
-    prepare_green()
     from togheter_shared.run.http import run_web
 
     run_web(program.web, program.settings)
@@ -199,7 +202,7 @@ def _end_with_parent(stop_event: threading.Event) -> None:
         return
 
     def wait() -> None:
-        while sys.stdin.buffer.read(1024):
+        while os.read(0, 1024):  # not sys.stdin: its lock would be held when the process ends
             pass
         stop_event.set()
         threading.Timer(5.0, os._exit, args=[0]).start()

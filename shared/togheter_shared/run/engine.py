@@ -1,4 +1,4 @@
-"""The engine: sequencer, relay, receiver and follower of a service, each a thread of its own."""
+"""The engine: sequencer, relay, receiver, follower and background, each a thread of its own."""
 
 import contextlib
 import random
@@ -47,7 +47,10 @@ class Place:
 
 @dataclass
 class Engine:
-    """Runs the roles of `service` until `stop` is set. A role that fails is tried again."""
+    """Runs the roles of `service` until `stop` is set. A role that fails is tried again.
+
+    A service's background work runs where its follower would.
+    """
 
     service: Service
     place: Place
@@ -64,13 +67,17 @@ class Engine:
             "relay": self._relay,
             "receiver": self._receive,
             "follower": self._follow,
+            "background": self._background,
         }
+        roles = self.roles | {"background"} if "follower" in self.roles else self.roles
         if not self.service.subscriptions:
             work.pop("follower")
+        if self.service.background is None:
+            work.pop("background")
         threads = [
             threading.Thread(target=self._keep, args=(role, work[role]), name=role, daemon=True)
             for role in work
-            if role in self.roles
+            if role in roles
         ]
         for thread in threads:
             thread.start()
@@ -234,6 +241,14 @@ class Engine:
                 if not follow(conn, self.service, self.place.organisation, self._open_box):
                     self._arrived.wait(POLL_SECONDS)
                     self._arrived.clear()
+
+    def _background(self) -> None:
+        assert self.service.background is not None
+        with self._database() as conn:
+            self._states["background"] = ("ok", "")
+            while not self.stop.is_set():
+                if not self.service.background(conn, self.stop.is_set):
+                    self.stop.wait(POLL_SECONDS)
 
     # what the roles share
 
