@@ -128,6 +128,25 @@ def test_another_organisation_cannot_link_persons_that_are_not_its_own(reporting
     assert rows == [("ponte", "unknown", "18_29", "", 2)]
 
 
+def test_a_long_chain_of_links_is_one_person_and_breaks_where_a_link_is_taken_back(
+    reporting: Any,
+) -> None:
+    length = 2_000
+    people = [("ponte.intake", number, [person(number)]) for number in range(1, length + 1)]
+    numbers = list(range(1, length + 1))
+    Random(1).shuffle(numbers)
+    links = [
+        decided(one, other, DuplicateDecision.SAME)
+        for one, other in zip(numbers, numbers[1:], strict=False)
+    ]
+    Random(2).shuffle(links)
+    rows = figures(reporting, "persons", *people, ("ponte.intake", length + 1, links))
+    assert [row[4] for row in rows] == [1]
+    middle = decided(numbers[1000], numbers[999], DuplicateDecision.NOT_SAME)
+    rows = figures(reporting, "persons", ("ponte.intake", length + 2, [middle]))
+    assert [row[4] for row in rows] == [2]
+
+
 def test_the_bands_of_age_begin_and_end_where_the_definition_says(reporting: Any) -> None:
     ages = (0, 14, 15, 17, 18, 29, 30, 64, 65, 120)
     streams = [("ponte.intake", age + 1, [person(age + 1, age=age, sex=Sex.MALE)]) for age in ages]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from random import Random
 from typing import Any
 
@@ -96,16 +95,14 @@ def test_readers_and_projection_go_on_while_views_are_rebuilt_again_and_again(
     store(reporting.conn, told[:half])
     while follow.project(reporting.conn, project):
         pass
-    least = {n: sum(row[-1] or 0 for row in read(reporting.conn, r).rows) for n, r in ACCRUING()}
-    stop, faults, reads, longest = threading.Event(), [], [0], [0.0]
+    least = {n: sum(row[-1] or 0 for row in read(reporting.conn, r).rows) for n, r in accruing()}
+    stop, faults, reads = threading.Event(), [], [0]
 
     def reader() -> None:
         with psycopg.connect(reporting.database.url, autocommit=True) as conn:
             while not stop.is_set():
-                for name, report in ACCRUING():
-                    began = time.monotonic()
+                for name, report in accruing():
                     found = read(conn, report)
-                    longest[0] = max(longest[0], time.monotonic() - began)
                     reads[0] += 1
                     if found.freshness.position < half or (
                         sum(row[-1] or 0 for row in found.rows) < least[name]
@@ -144,7 +141,7 @@ def test_readers_and_projection_go_on_while_views_are_rebuilt_again_and_again(
     assert ok(reporting.conn)
 
 
-def ACCRUING() -> list[Any]:
+def accruing() -> list[Any]:
     """Reports whose last column only grows in an honest history."""
     return [(name, reports()[name]) for name in ("accesses", "needs")]
 

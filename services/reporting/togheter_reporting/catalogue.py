@@ -144,7 +144,8 @@ def settings(
 ) -> tuple[sql.SQL, list[str]]:
     """A query that sets, until the end of the transaction, what the report's SQL relies on."""
     text = sql.SQL(
-        "select set_config('search_path', %s, true), set_config('togheter.after', %s, true),"
+        "select set_config('jit', 'off', true),"  # compiling takes longer than a window
+        " set_config('search_path', %s, true), set_config('togheter.after', %s, true),"
         " set_config('togheter.upto', %s, true), set_config('togheter.definition', %s, true)"
     )
     path = f'"{schema}", public, pg_temp'

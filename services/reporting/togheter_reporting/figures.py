@@ -53,47 +53,42 @@ def whole(conn: Connection) -> Iterator[None]:
 
 
 def read(conn: Connection, report: Report) -> Figures:
-    """The figures of a report. Raises `StaleView`."""
-    with whole(conn):
-        return read_within(conn, report)
-
-
-def read_within(conn: Connection, report: Report) -> Figures:
-    """The same, in the transaction of a caller who holds off swaps.
+    """The figures of a report. Raises `StaleView`.
 
     One statement gives figures and freshness, so that both are of one moment.
     """
-    row = conn.execute(
-        "select definition_hash from public.report_view where name = %s", [report.name]
-    ).fetchone()
-    if row is None or row[0] != report.hash:
-        raise StaleView(report.name)
-    conn.execute(*settings(report, report.schema))
-    cursor = conn.execute(
-        b"select v.position, i.occurred_at, i.received_at, v.rebuilt_at, figures.is_row, figures.*"
-        b" from public.report_view v left join public.inbox i using (position)"
-        b" left join lateral (select true as is_row, q.* from (\n"
-        + report.query.encode()
-        + b"\n) as q) as figures on true where v.name = '"
-        + report.name.encode()
-        + b"'"
-    )
-    names = [column.name for column in cursor.description or ()][6:]
-    if names != [column.name for column in report.columns]:
-        raise ValueError(f"{report.name}: query.sql gives {names}, not the columns defined")
-    found = cursor.fetchall()
-    conn.execute("select set_config('search_path', 'public', true)")
-    position, occurred_at, received_at, rebuilt_at = found[0][:4]
-    return Figures(
-        report=report,
-        freshness=Freshness(
-            position=position,
-            occurred_at=occurred_at,
-            received_at=received_at,
-            rebuilt_at=rebuilt_at,
-        ),
-        rows=report.sorted(tuple(row[6:]) for row in found if row[4]),
-    )
+    with whole(conn):
+        row = conn.execute(
+            "select definition_hash from public.report_view where name = %s", [report.name]
+        ).fetchone()
+        if row is None or row[0] != report.hash:
+            raise StaleView(report.name)
+        conn.execute(*settings(report, report.schema))
+        cursor = conn.execute(
+            b"select v.position, i.occurred_at, i.received_at, v.rebuilt_at, figures.is_row,"
+            b" figures.* from public.report_view v left join public.inbox i using (position)"
+            b" left join lateral (select true as is_row, q.* from (\n"
+            + report.query.encode()
+            + b"\n) as q) as figures on true where v.name = '"
+            + report.name.encode()
+            + b"'"
+        )
+        names = [column.name for column in cursor.description or ()][6:]
+        if names != [column.name for column in report.columns]:
+            raise ValueError(f"{report.name}: query.sql gives {names}, not the columns defined")
+        found = cursor.fetchall()
+        conn.execute("select set_config('search_path', 'public', true)")
+        position, occurred_at, received_at, rebuilt_at = found[0][:4]
+        return Figures(
+            report=report,
+            freshness=Freshness(
+                position=position,
+                occurred_at=occurred_at,
+                received_at=received_at,
+                rebuilt_at=rebuilt_at,
+            ),
+            rows=report.sorted(tuple(row[6:]) for row in found if row[4]),
+        )
 
 
 def catalogue(conn: Connection) -> list[tuple[Report, Freshness | None]]:

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from psycopg import Connection, IsolationLevel
+from psycopg import Connection
 
 from togheter_reporting.catalogue import Report, Row, report, reports
-from togheter_reporting.figures import SWAP, Figures, read_within
+from togheter_reporting.figures import Figures, read
 from togheter_reporting.naive import Event
 
 CHUNK = 5_000
@@ -35,20 +35,11 @@ class Verified:
 def verify(conn: Connection, names: Sequence[str] | None = None) -> list[Verified]:
     """Compare those reports (or all) with a naive count of the same events.
 
-    `conn` is in autocommit mode and nothing is written. Raises `StaleView`, `NoSuchReport`.
+    `conn` is in autocommit mode; nothing is written and nobody is kept waiting: events up to the
+    position of a view do not change any more. Raises `StaleView`, `NoSuchReport`.
     """
     chosen = [report(name) for name in names] if names else list(reports().values())
-    before = conn.isolation_level
-    # The lock is of the session: the snapshot has to be taken after it is held.
-    conn.execute("select pg_advisory_lock_shared(%s)", [SWAP])
-    conn.isolation_level = IsolationLevel.REPEATABLE_READ
-    try:
-        with conn.transaction():
-            return [_compare(conn, read_within(conn, item)) for item in chosen]
-    finally:
-        if not conn.closed:
-            conn.isolation_level = before
-            conn.execute("select pg_advisory_unlock_shared(%s)", [SWAP])
+    return [_compare(conn, read(conn, item)) for item in chosen]
 
 
 def count(conn: Connection, item: Report, upto: int) -> list[Row]:
@@ -82,7 +73,7 @@ def _by_dimensions(item: Report, rows: list[Row]) -> dict[Row, Row]:
 
 def _events(conn: Connection, upto: int) -> Iterator[Event]:
     """The log in its order; an event counts from the service in whose language it is told only."""
-    with conn.cursor(name="verify") as cursor:
+    with conn.transaction(), conn.cursor(name="verify") as cursor:
         cursor.itersize = CHUNK
         cursor.execute(
             "select origin, position, type, type_version, stream_version, event_id, data"
