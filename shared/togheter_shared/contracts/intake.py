@@ -194,18 +194,20 @@ class IdentifierAdded:
 
 @dataclass(frozen=True, kw_only=True)
 class ContactChanged:
-    """The person can be reached differently from now on."""
+    """The person can be reached differently from now on; `on` is the day on which it was said."""
 
     person_id: UUID
     contact: Annotated[Contact, PERSONAL]
+    on: date | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class SafeContactSet:
-    """What the person says is safe."""
+    """What the person says is safe, and on which day."""
 
     person_id: UUID
     safe: Annotated[SafeContact, PERSONAL]
+    on: date | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

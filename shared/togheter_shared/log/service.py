@@ -54,6 +54,7 @@ View = Callable[[Connection, Recorded], None]
 React = Callable[[Received], list[Reaction]]
 InboxView = Callable[[Connection, Received], None]
 Project = Callable[[Connection, int, int], None]
+Background = Callable[[Connection, Callable[[], bool]], bool]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +74,9 @@ class Service:
     transaction. `subscriptions` are the channels it takes: `directory`, `to` (its organisation's
     own), `reporting`. `inbox_views` and `reactions` handle what arrives, by event class; `project`
     handles it set-based, for positions after the first and up to the second number. `refusals`
-    say what a violated constraint means, by its name.
+    say what a violated constraint means, by its name. `background` does a piece of long work and
+    says whether there was any; it looks at its second argument now and then, and stops when that
+    says so: killed or stopped, it must be able to go on later.
     """
 
     name: str
@@ -86,3 +89,4 @@ class Service:
     reactions: Mapping[type, React] = field(default_factory=dict)
     project: Project | None = None
     refusals: Mapping[str, Refusal] = field(default_factory=dict)
+    background: Background | None = None
