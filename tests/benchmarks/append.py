@@ -1,0 +1,218 @@
+"""`append`: one event per transaction from eight writers, beside `eventsourcing` and pgbench."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+from uuid import uuid4
+
+import psycopg
+from tests.benchmarks.events import WRITES, NeedNoted, need
+from tests.benchmarks.measure import Result, database, in_turns, postgres, result
+
+from togheter_shared.contracts import strictjson
+from togheter_shared.contracts.schema import dump
+from togheter_shared.log.migrate import migrate
+from togheter_shared.log.store import Context, append
+from togheter_shared.testing.databases import ServiceDatabase
+from togheter_shared.testing.servers import Postgres
+
+WRITERS = 8
+SECONDS = 3.0
+EVENTS_PER_STREAM = 10
+REACH_FUNCTIONS = 1.5
+
+Write = Callable[[float], int]
+"""Writes until that moment (of `time.monotonic`) and says how many events were written."""
+
+PLAIN = """
+create table plain (position bigint generated always as identity primary key,
+    stream_id uuid not null, stream_version int not null, type text not null, data jsonb not null,
+    recorded_at timestamptz not null default clock_timestamp());
+grant insert, truncate on plain to public;
+"""
+
+
+def run() -> Iterator[Result]:
+    """Eight processes a side, each with one connection, on the same server that waits for disk."""
+    with postgres() as server, ExitStack() as stack:
+        mine = stack.enter_context(database(server, "store"))
+        functions = stack.enter_context(database(server, "functions"))
+        tables = stack.enter_context(database(server, "tables"))
+        plain = stack.enter_context(database(server, "plain"))
+        with psycopg.connect(mine.owner_url, autocommit=True) as conn:
+            migrate(conn, ["togheter_shared.log"], mine.name)
+        with psycopg.connect(plain.owner_url, autocommit=True) as conn:
+            conn.execute(PLAIN)
+        create_their_tables(functions.owner_url)
+        create_their_tables(tables.owner_url)
+        sides = {
+            "ours": stack.enter_context(writers(our_writer, mine.url)),
+            "functions": stack.enter_context(writers(their_writer, functions.owner_url, True)),
+            "as-it-comes": stack.enter_context(writers(their_writer, tables.owner_url, False)),
+            "pgbench-plain": partial(pgbench, server, plain),
+        }
+        emptied = {
+            "ours": (mine, "stream, event_log, pending"),
+            "functions": (functions, "bench_events"),
+            "as-it-comes": (tables, "bench_events"),
+            "pgbench-plain": (plain, "plain"),
+        }
+        rates = in_turns(
+            {name: partial(_fresh, server, *emptied[name], side) for name, side in sides.items()}
+        )
+    ours, n = rates["ours"], round(sum(rates["ours"]) * SECONDS)
+    peers = {
+        "append": ("functions", "eventsourcing 9.5, database functions", REACH_FUNCTIONS),
+        "append/as-it-comes": ("as-it-comes", "eventsourcing 9.5, table lock", None),
+        "append/pgbench-plain": ("pgbench-plain", "pgbench, plain insert", None),
+    }
+    for name, (side, title, reach) in peers.items():
+        yield result(name, ours, rates[side], peer_name=title, unit="events/s", n=n, reach=reach)
+
+
+def our_writer(url: str) -> Write:
+    """The public way into the store, in autocommit: version tested, pending row, one statement."""
+    conn = psycopg.connect(url, autocommit=True)
+    door, me = uuid4(), Context(actor="bench", correlation_id=uuid4())
+
+    def write(until: float) -> int:
+        done = 0
+        while time.monotonic() < until:
+            stream = uuid4()
+            for version in range(EVENTS_PER_STREAM):
+                append(conn, WRITES, "case", stream, version, [need(stream, door, version)], me)
+            done += EVENTS_PER_STREAM
+        return done
+
+    return write
+
+
+def their_writer(url: str, functions: bool) -> Write:
+    """The library's own recorder, from its own factory, given bytes that are already serialised."""
+    from eventsourcing.persistence import StoredEvent
+
+    recorder = their_factory(url, functions=functions).application_recorder()
+    topic = f"{NeedNoted.__module__}:{NeedNoted.__qualname__}"
+    state = strictjson.canonical(dump(need(uuid4(), uuid4(), 1)))
+
+    def write(until: float) -> int:
+        done = 0
+        while time.monotonic() < until:
+            stream = uuid4()
+            for version in range(1, EVENTS_PER_STREAM + 1):
+                recorder.insert_events([StoredEvent(stream, version, topic, state)])
+            done += EVENTS_PER_STREAM
+        return done
+
+    return write
+
+
+def their_factory(url: str, *, functions: bool = False, create: bool = False) -> Any:
+    """The library's factory, with its settings as its manual has them."""
+    from eventsourcing.persistence import InfrastructureFactory
+    from eventsourcing.utils import Environment
+
+    parts = urlsplit(url)
+    settings = {
+        "PERSISTENCE_MODULE": "eventsourcing.postgres",
+        "POSTGRES_DBNAME": parts.path.lstrip("/"),
+        "POSTGRES_HOST": parts.hostname or "",
+        "POSTGRES_PORT": str(parts.port),
+        "POSTGRES_USER": unquote(parts.username or ""),
+        "POSTGRES_PASSWORD": unquote(parts.password or ""),
+        "POSTGRES_POOL_SIZE": "1",
+        "POSTGRES_MAX_OVERFLOW": "0",
+        "POSTGRES_ENABLE_DB_FUNCTIONS": "yes" if functions else "no",
+        "CREATE_TABLE": "yes" if create else "no",
+    }
+    factory: Any = InfrastructureFactory.construct(Environment("bench", settings))
+    factory.datastore.pool_open_timeout = 30.0
+    return factory
+
+
+def create_their_tables(url: str) -> None:
+    """Its tables, types and functions, made once before the writers come."""
+    with their_factory(url, create=True) as factory:
+        factory.application_recorder()
+
+
+def pgbench(server: Postgres, place: ServiceDatabase) -> float:
+    """What the machine gives to a C program that inserts a row and promises nothing else."""
+    program = server.bin_dir / "pgbench" if server.bin_dir else Path("pgbench")
+    text = json.dumps(dump(need(uuid4(), uuid4(), 1)), ensure_ascii=False).replace("'", "''")
+    statement = (
+        "insert into plain (stream_id, stream_version, type, data)"
+        f" values (gen_random_uuid(), 1, 'bench.need_noted', '{text}');\n"
+    )
+    command = [program, "-n", "-M", "prepared", "-c", str(WRITERS), "-j", "2"]
+    command += ["-T", str(round(SECONDS)), "-f", "/dev/stdin", place.url]
+    done = subprocess.run(command, input=statement, capture_output=True, text=True, check=False)
+    found = re.search(r"tps = ([0-9.]+)", done.stdout)
+    if done.returncode != 0 or found is None:
+        raise RuntimeError(f"pgbench failed: {done.stderr[-500:]}")
+    return float(found[1])
+
+
+# --- eight processes that wait for their turn ----------------------------------------------------
+
+
+@contextmanager
+def writers(make: Callable[..., Write], *arguments: Any) -> Iterator[Callable[[], float]]:
+    """Processes that are connected and wait; calling what is yielded lets them write for
+    `SECONDS`, and gives the events per second of all together."""
+    context = get_context("spawn")
+    start, counts = context.Barrier(WRITERS + 1), context.SimpleQueue()
+    processes: list[BaseProcess] = []
+    for _ in range(WRITERS):
+        process = context.Process(target=_serve, args=(start, counts, make, arguments), daemon=True)
+        process.start()
+        processes.append(process)
+
+    def write() -> float:
+        start.wait(60)
+        began = time.monotonic()
+        told = [counts.get() for _ in processes]
+        for one in told:
+            if isinstance(one, str):
+                raise RuntimeError(one)
+        return sum(told) / (time.monotonic() - began)
+
+    try:
+        yield write
+    finally:
+        for process in processes:
+            process.terminate()
+            process.join(10)
+
+
+def _serve(start: Any, counts: Any, make: Callable[..., Write], arguments: tuple[Any, ...]) -> None:
+    try:
+        write = make(*arguments)
+        while True:
+            start.wait()
+            counts.put(write(time.monotonic() + SECONDS))
+    except Exception as error:
+        start.abort()
+        counts.put(f"a writer failed: {type(error).__name__}: {error}")
+
+
+def _fresh(
+    server: Postgres, place: ServiceDatabase, tables: str, side: Callable[[], float]
+) -> float:
+    """Run a side on empty tables, with nothing of the side before it left to be written."""
+    with psycopg.connect(place.owner_url, autocommit=True) as conn:
+        conn.execute(f"truncate {tables}")
+    with server.connect() as conn:
+        conn.execute("checkpoint")
+    return side()
