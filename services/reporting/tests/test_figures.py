@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from itertools import pairwise
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -135,10 +136,7 @@ def test_a_long_chain_of_links_is_one_person_and_breaks_where_a_link_is_taken_ba
     people = [("ponte.intake", number, [person(number)]) for number in range(1, length + 1)]
     numbers = list(range(1, length + 1))
     Random(1).shuffle(numbers)
-    links = [
-        decided(one, other, DuplicateDecision.SAME)
-        for one, other in zip(numbers, numbers[1:], strict=False)
-    ]
+    links = [decided(one, other, DuplicateDecision.SAME) for one, other in pairwise(numbers)]
     Random(2).shuffle(links)
     rows = figures(reporting, "persons", *people, ("ponte.intake", length + 1, links))
     assert [row[4] for row in rows] == [1]

@@ -157,6 +157,18 @@ def test_a_report_that_does_not_exist_is_refused_with_those_that_do(program: Pro
         assert "there is no report nothing; there is accesses, courses" in found.stderr
 
 
+def test_who_may_not_rebuild_or_comes_too_early_is_told_the_way_out(program: Program) -> None:
+    early = program.run("verify")
+    assert (early.returncode, early.stderr.count("\n")) == (1, 1)
+    assert "run: togheter-reporting migrate" in early.stderr
+    program.run("migrate")
+    del program.environment["TOGHETER_OWNER_DATABASE_URL"]
+    found = program.run("rebuild")
+    assert found.returncode == 1
+    assert "set TOGHETER_OWNER_DATABASE_URL" in found.stderr
+    assert program.run("verify").returncode == 0
+
+
 def test_migrate_names_the_views_that_must_be_rebuilt(program: Program) -> None:
     program.run("migrate")
     program.tell(4)

@@ -96,7 +96,8 @@ def test_readers_and_projection_go_on_while_views_are_rebuilt_again_and_again(
     while follow.project(reporting.conn, project):
         pass
     least = {n: sum(row[-1] or 0 for row in read(reporting.conn, r).rows) for n, r in accruing()}
-    stop, faults, reads = threading.Event(), [], [0]
+    stop, reads = threading.Event(), [0]
+    faults: list[Any] = []
 
     def reader() -> None:
         with psycopg.connect(reporting.database.url, autocommit=True) as conn:

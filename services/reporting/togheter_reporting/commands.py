@@ -1,8 +1,11 @@
 """The commands of reporting's own: migrate with its views, rebuild, verify."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
+from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -51,7 +54,7 @@ def rebuild(program: Program, names: tuple[str, ...], stale: bool) -> None:
     """
     if names and stale:
         stop("name reports, or say --stale, not both", MISUSED)
-    with program.database(owner=True) as conn:
+    with program.database(owner=True) as conn, _explained():
         chosen = rebuilding.missing(conn) if stale else list(names)
         if stale and not chosen:
             click.echo("nothing to do")
@@ -64,14 +67,9 @@ def rebuild(program: Program, names: tuple[str, ...], stale: bool) -> None:
                 rate = f"{done.speed:,.0f} positions/s" if done.speed else ""
                 bar.update(task, completed=step.position, total=step.last, rate=rate)
 
-            try:
-                done = rebuilding.rebuild(
-                    conn, chosen or None, progress=show, runtime_role=_runtime_role(program)
-                )
-            except NoSuchReport as error:
-                stop(str(error), MISUSED)
-            except (rebuilding.RebuildRunning, rebuilding.ReadersInTheWay) as error:
-                stop(str(error))
+            done = rebuilding.rebuild(
+                conn, chosen or None, progress=show, runtime_role=_runtime_role(program)
+            )
     click.echo(f"rebuilt: {', '.join(done)}")
 
 
@@ -81,19 +79,29 @@ def rebuild(program: Program, names: tuple[str, ...], stale: bool) -> None:
 @click.pass_obj
 def verify(program: Program, names: tuple[str, ...], as_json: bool) -> None:
     """Count all reports, or those named, a second time; ends with 1 when a row differs."""
-    with program.database() as conn:
-        try:
-            found = verify_views(conn, names or None)
-        except NoSuchReport as error:
-            stop(str(error), MISUSED)
-        except StaleView as error:
-            stop(str(error))
+    with program.database() as conn, _explained():
+        found = verify_views(conn, names or None)
     if as_json:
         click.echo(json.dumps([_document(item) for item in found]))
     else:
         _say(found)
     if any(item.differences for item in found):
         raise SystemExit(FAILED)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """What can go wrong, in words with the way out."""
+    try:
+        yield
+    except NoSuchReport as error:
+        stop(str(error), MISUSED)
+    except (StaleView, rebuilding.RebuildRunning, rebuilding.ReadersInTheWay) as error:
+        stop(str(error))
+    except errors.InsufficientPrivilege:
+        stop("views are rebuilt by the owner of the tables; set TOGHETER_OWNER_DATABASE_URL")
+    except errors.UndefinedTable:
+        stop("the database is not up to date; run: togheter-reporting migrate")
 
 
 def _runtime_role(program: Program) -> str | None:
