@@ -61,22 +61,21 @@ class Mapping:
 
 def load_mapping(path: Path | None = None) -> Mapping:
     """The mapping in the file, or the one of the Porte Sociali. Raises MappingError."""
+    if path is None:
+        default = resources.files("togheter_intake").joinpath(f"registers/{DEFAULT}")
+        return read_mapping(default.read_bytes(), DEFAULT)
     try:
-        if path is None:
-            source = DEFAULT
-            text = (
-                resources.files("togheter_intake")
-                .joinpath(f"registers/{DEFAULT}")
-                .read_text("utf-8")
-            )
-        else:
-            source = str(path)
-            text = path.read_text("utf-8")
-        table = tomllib.loads(text)
+        return read_mapping(path.read_bytes(), str(path))
     except OSError as error:
         raise MappingError(f"{path}: {error.strerror}") from error
+
+
+def read_mapping(content: bytes, source: str) -> Mapping:
+    """The mapping in a file's content; `source` is its name in messages. Raises MappingError."""
+    try:
+        table = tomllib.loads(content.decode("utf-8"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise MappingError(f"{path}: non è un file TOML in UTF-8: {error}") from error
+        raise MappingError(f"{source}: non è un file TOML in UTF-8: {error}") from error
     return _Reader(source, table).mapping()
 
 

@@ -1,0 +1,222 @@
+"""The tables that pages and interface read: kept in the transaction of each command."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import date
+
+from psycopg import Connection
+
+from togheter_intake.matching import Identity, blocking_keys
+from togheter_intake.spelling import fold
+from togheter_shared.contracts.intake import (
+    AccessRecorded,
+    CaseOpened,
+    ContactChanged,
+    DoorOpened,
+    DuplicateDecided,
+    DuplicateSuspected,
+    IdentifierAdded,
+    NeedRecorded,
+    PersonRegistered,
+    ResidenceTitleRecorded,
+    SafeContactSet,
+)
+from togheter_shared.log.service import Recorded, View
+
+
+def name_key(name: str) -> str:
+    """The form in which names of doors are compared."""
+    return fold(name)
+
+
+def key_hashes(identity: Identity) -> list[int]:
+    """The blocking keys of an identity as 64-bit numbers; a collision costs one comparison."""
+    return sorted(
+        int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big", signed=True)
+        for key in blocking_keys(identity)
+    )
+
+
+def identity_of(event: PersonRegistered) -> Identity:
+    """What is compared of a person."""
+    return Identity(
+        given=event.name.given,
+        family=event.name.family,
+        native=event.name.native,
+        birth=event.birth,
+        birth_country=event.birth_country,
+        sex=event.sex,
+        phones=event.contact.phones,
+    )
+
+
+def door_opened(conn: Connection, recorded: Recorded) -> None:
+    event: DoorOpened = recorded.event
+    conn.execute(
+        "insert into door (door_id, name, name_key, address, languages)"
+        " values (%s, %s, %s, %s, %s)",
+        [event.door_id, event.name, name_key(event.name), event.address, list(event.languages)],
+    )
+
+
+def access_recorded(conn: Connection, recorded: Recorded) -> None:
+    event: AccessRecorded = recorded.event
+    conn.execute(
+        "insert into access (access_id, door_id, on_day, kind, topics, languages, minutes,"
+        " mediator, sex, citizenships, person_id, operator, note)"
+        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        [
+            event.access_id,
+            event.door_id,
+            event.on,
+            event.kind.value,
+            [topic.value for topic in event.topics],
+            list(event.languages),
+            event.minutes,
+            event.mediator,
+            event.sex.value,
+            list(event.citizenships),
+            event.person_id,
+            event.operator,
+            event.note,
+        ],
+        prepare=True,
+    )
+
+
+def person_registered(conn: Connection, recorded: Recorded) -> None:
+    event: PersonRegistered = recorded.event
+    conn.execute(
+        "with registered as (insert into person (person_id, registered_on, door_id, sex, age,"
+        " citizenships, languages, given_name, family_name, native_name, birth_year, birth_month,"
+        " birth_day, birth_precision, birth_source, birth_country, phones)"
+        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " returning person_id)"
+        " insert into person_key (key, person_id)"
+        " select k.key, registered.person_id from registered, unnest(%s::bigint[]) as k (key)",
+        [
+            event.person_id,
+            event.on,
+            event.door_id,
+            event.sex.value,
+            event.age,
+            list(event.citizenships),
+            list(event.languages),
+            event.name.given,
+            event.name.family,
+            event.name.native,
+            event.birth.year,
+            event.birth.month,
+            event.birth.day,
+            event.birth.precision.value,
+            event.birth.source,
+            event.birth_country,
+            list(event.contact.phones),
+            key_hashes(identity_of(event)),
+        ],
+        prepare=True,
+    )
+
+
+def identifier_added(conn: Connection, recorded: Recorded) -> None:
+    event: IdentifierAdded = recorded.event
+    conn.execute(
+        "insert into identifier (kind, value, person_id) values (%s, %s, %s)",
+        [event.kind.value, event.value, event.person_id],
+        prepare=True,
+    )
+
+
+def contact_changed(conn: Connection, recorded: Recorded) -> None:
+    event: ContactChanged = recorded.event
+    phones = list(event.contact.phones)
+    conn.execute(
+        "with changed as (update person set phones = %s where person_id = %s returning person_id)"
+        " insert into person_key (key, person_id)"
+        " select k.key, changed.person_id from changed, unnest(%s::bigint[]) as k (key)"
+        " on conflict do nothing",
+        [phones, event.person_id, key_hashes(Identity(phones=tuple(phones)))],
+        prepare=True,
+    )
+
+
+def safe_contact_set(conn: Connection, recorded: Recorded) -> None:
+    event: SafeContactSet = recorded.event
+    conn.execute(
+        "update person set safe_channel = %s, safe_hours = %s, safe_voicemail = %s"
+        " where person_id = %s",
+        [event.safe.channel.value, event.safe.hours, event.safe.voicemail, event.person_id],
+        prepare=True,
+    )
+
+
+def residence_title_recorded(conn: Connection, recorded: Recorded) -> None:
+    event: ResidenceTitleRecorded = recorded.event
+    conn.execute(
+        "update person set title = %s, title_on = %s, title_expires = %s"
+        " where person_id = %s and coalesce(title_on, %s) <= %s",
+        [event.title.value, event.on, event.expires, event.person_id, date.min, event.on],
+        prepare=True,
+    )
+
+
+def duplicate_suspected(conn: Connection, recorded: Recorded) -> None:
+    event: DuplicateSuspected = recorded.event
+    conn.execute(
+        "insert into suspicion (person_id, other_id, score, reasons, suspected_at)"
+        " values (%s, %s, %s, %s, %s)",
+        [event.person_id, event.other_id, event.score, list(event.reasons), recorded.recorded_at],
+        prepare=True,
+    )
+
+
+def duplicate_decided(conn: Connection, recorded: Recorded) -> None:
+    event: DuplicateDecided = recorded.event
+    conn.execute(
+        "update suspicion set decision = %s, decided_at = %s"
+        " where person_id = %s and other_id = %s",
+        [event.decision.value, recorded.recorded_at, event.person_id, event.other_id],
+    )
+
+
+def case_opened(conn: Connection, recorded: Recorded) -> None:
+    event: CaseOpened = recorded.event
+    conn.execute(
+        "insert into case_file (case_id, person_id, opened_on, door_id) values (%s, %s, %s, %s)",
+        [event.case_id, event.person_id, event.on, event.door_id],
+        prepare=True,
+    )
+
+
+def need_recorded(conn: Connection, recorded: Recorded) -> None:
+    event: NeedRecorded = recorded.event
+    conn.execute(
+        "insert into need (need_id, case_id, person_id, area, first_on, last_on)"
+        " values (%(need)s, %(case)s, %(person)s, %(area)s, %(on)s, %(on)s)"
+        " on conflict (need_id) do update set stated = need.stated + 1,"
+        " first_on = least(need.first_on, excluded.first_on),"
+        " last_on = greatest(need.last_on, excluded.last_on)",
+        {
+            "need": event.need_id,
+            "case": event.case_id,
+            "person": event.person_id,
+            "area": event.area.value,
+            "on": event.on,
+        },
+        prepare=True,
+    )
+
+
+VIEWS: Mapping[type, View] = {
+    DoorOpened: door_opened,
+    AccessRecorded: access_recorded,
+    PersonRegistered: person_registered,
+    IdentifierAdded: identifier_added,
+    ContactChanged: contact_changed,
+    SafeContactSet: safe_contact_set,
+    ResidenceTitleRecorded: residence_title_recorded,
+    DuplicateSuspected: duplicate_suspected,
+    DuplicateDecided: duplicate_decided,
+    CaseOpened: case_opened,
+    NeedRecorded: need_recorded,
+}
