@@ -1,4 +1,4 @@
-"""The command `togheter-courses`. It names what it needs, and imports it only when it is called."""
+"""The command `togheter-courses`, which imports what it needs only when it is called."""
 
 from togheter_shared.run.cli import command_line
 

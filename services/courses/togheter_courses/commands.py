@@ -1,4 +1,4 @@
-"""What can be asked of an edition. Dates, ids and codes come with the command."""
+"""What can be asked of an edition; dates, ids and codes come with the command."""
 
 from dataclasses import dataclass
 from datetime import date

@@ -1,4 +1,4 @@
-"""The command `expire-offers`: what nobody answered in time goes to the next in line. Run daily."""
+"""The command `expire-offers`, to run daily: what nobody answered goes to the next in line."""
 
 from datetime import date, datetime
 from uuid import uuid4

@@ -1,3 +1,5 @@
+"""An answer is due in working days."""
+
 from datetime import date
 
 import pytest

@@ -1,4 +1,4 @@
-"""What others tell, as commands. Who tells it goes into the command: the rules decide on that.
+"""What others tell, as commands that say who told it, for the rules to decide on.
 
 Only a referrals service is believed about referrals, and only the organisation's own courses
 service about enrolments. Everything else is ignored.
