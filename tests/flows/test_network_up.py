@@ -6,11 +6,10 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,54 +18,8 @@ from togheter_shared.testing.processes import has_ended
 ROOT = Path(__file__).resolve().parents[2]
 
 
-class Network:
-    """The command behind `make up` and the others, in a folder of this test's own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        given = ("DATABASE_URL", "AMQP_URL", "RABBITMQ_MANAGEMENT_URL")
-        self.env = {name: value for name, value in os.environ.items() if name not in given}
-        self.env["TOGHETER_LOCAL"] = str(folder)
-
-    def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "deploy.network", *arguments]
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*arguments),
-            cwd=ROOT,
-            env=self.env,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    def up(self, *arguments: str) -> None:
-        done = self.run("up", *arguments)
-        assert done.returncode == 0, done.stderr
-
-    def info(self) -> dict[str, Any]:
-        document = json.loads(self.run("info").stdout)
-        assert isinstance(document, dict)
-        return document
-
-    def status(self) -> dict[str, Any]:
-        done = self.run("status", "--json")
-        document = json.loads(done.stdout)
-        assert isinstance(document, dict)
-        assert (done.returncode == 0) == document["healthy"]
-        return document
-
-
-@pytest.fixture
-def network(server_folder: Path) -> Iterator[Network]:
-    network = Network(server_folder / "network")
-    network.run("reset", "--yes")
-    yield network
-    pids = server_pids(network)
-    assert network.run("reset", "--yes").returncode == 0
-    assert all(has_ended(pid) for pid in pids)
+if TYPE_CHECKING:
+    from tests.flows.conftest import Network
 
 
 def server_pids(network: Network) -> list[int]:

@@ -19,6 +19,8 @@ from togheter_shared.contracts.fields import FieldClass
 
 T = TypeVar("T")
 MAX_TEXT = 10_000
+MAX_INTEGER = 2_147_483_647
+"""What an integer column holds, and more than anything that is counted here."""
 
 
 class Text(ma.String):
@@ -33,6 +35,35 @@ class Text(ma.String):
         if any("\ud800" <= character <= "\udfff" for character in text):
             raise ValidationError("Holds half of a surrogate pair.")
         return text
+
+
+class Flag(ma.Boolean):
+    """true or false; 1 and "yes" are neither."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ValidationError("Not a valid boolean.")
+        return value
+
+
+class PlainUUID(ma.UUID):
+    """A UUID in its usual form of 36 characters, and in no other."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> UUID:
+        found: UUID = super()._deserialize(value, attr, data, **kwargs)
+        if not isinstance(value, UUID) and str(found) != str(value).lower():
+            raise ValidationError("Not a valid UUID.")
+        return found
+
+
+class PlainDate(ma.Date):
+    """A date as YYYY-MM-DD, and in no other form of ISO 8601."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> date:
+        found: date = super()._deserialize(value, attr, data, **kwargs)
+        if not isinstance(value, date) and found.isoformat() != value:
+            raise ValidationError("Not a valid date.")
+        return found
 
 
 class Tuple(ma.List):  # type: ignore[type-arg]
@@ -159,17 +190,18 @@ def _field(hint: Any, *, required: bool, metadata: dict[str, Any]) -> ma.Field[A
     if isinstance(hint, type) and issubclass(hint, Enum):
         return ma.Enum(hint, by_value=True, **options)
     if hint is bool:
-        return ma.Boolean(truthy={True}, falsy={False}, **options)
+        return Flag(**options)
     if hint is int:
+        options["validate"] = [*validators, validate.Range(-MAX_INTEGER, MAX_INTEGER)]
         return ma.Integer(strict=True, **options)
     if hint is str:
         return Text(**options)
     if hint is UUID:
-        return ma.UUID(**options)
+        return PlainUUID(**options)
     if hint is datetime:
         return ma.AwareDateTime(format="iso", **options)
     if hint is date:
-        return ma.Date(format="iso", **options)
+        return PlainDate(format="iso", **options)
     raise TypeError(f"a contract cannot hold the type {hint}")
 
 
