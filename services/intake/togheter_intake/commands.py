@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
@@ -65,6 +64,7 @@ def _columns(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.pass_obj
 def import_register(
     program: Program,
+    /,
     file: Path,
     mapping_file: Path | None,
     refused_file: Path | None,
@@ -174,8 +174,8 @@ class _RefusedFile:
             self._part.unlink()  # the rows are refused again when the import goes on
             return
         if self.path.exists() and self.path.read_bytes() != self._part.read_bytes():
-            os.replace(self.path, self.path.with_suffix(".precedente.csv"))
-        os.replace(self._part, self.path)
+            self.path.replace(self.path.with_suffix(".precedente.csv"))
+        self._part.replace(self.path)
 
 
 @contextlib.contextmanager

@@ -17,8 +17,8 @@ from togheter_intake.problems import Problem
 from togheter_intake.refused import RefusedRows
 from togheter_intake.register import RawRow, Register, RegisterError, read_register
 from togheter_intake.summary import Summary
-from togheter_shared.log.store import Context
 from togheter_shared.log.feed import wake
+from togheter_shared.log.store import Context
 from togheter_shared.run.logs import describe
 
 log = structlog.get_logger()
