@@ -37,6 +37,7 @@ class Stopping(Exception):
 
 def work_on_imports(conn: Connection, stopping: Callable[[], bool]) -> bool:
     """Import the register that has waited longest; False when none waits."""
+    forget_expired(conn)
     row = conn.execute(
         "select job_id from import_job where state in ('waiting', 'running')"
         " order by asked_at limit 1",
@@ -58,7 +59,8 @@ def forget_expired(conn: Connection) -> None:
     """Remove the refused rows that nobody fetched in time."""
     conn.execute(
         "update import_job set refused = null, problem = null, expires_at = null"
-        " where expires_at < clock_timestamp()"
+        " where expires_at < clock_timestamp()",
+        prepare=True,
     )
 
 
@@ -71,7 +73,6 @@ def _lock(conn: Connection, job_id: UUID) -> bool:
 
 
 def _work_on(conn: Connection, job_id: UUID, stopping: Callable[[], bool]) -> None:
-    forget_expired(conn)
     row = conn.execute(
         "update import_job set state = 'running',"
         " started_at = coalesce(started_at, clock_timestamp())"

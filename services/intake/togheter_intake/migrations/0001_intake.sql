@@ -123,6 +123,7 @@ create table import_job (
     constraint import_job_forgets check (state in ('waiting', 'running') or body is null)
 );
 create index on import_job (asked_at) where state in ('waiting', 'running');
+create index on import_job (expires_at) where expires_at is not null;
 
 -- Mapping files of registers, by name.
 create table register_mapping (

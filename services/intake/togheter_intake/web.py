@@ -1,0 +1,543 @@
+"""The interface of intake: JSON for machines under /api/v1, and one page without names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import UUID, uuid4, uuid5
+
+from psycopg import Connection
+from psycopg.types.json import Jsonb
+
+from togheter_intake import messages, people, queries
+from togheter_intake.accesses import ACCESS, RecordAccess
+from togheter_intake.cases import CASE, RecordNeeds, case_of
+from togheter_intake.doors import DOOR, OpenDoor
+from togheter_intake.given import birth_of, identifier_of, phones_of
+from togheter_intake.jobs import stored_mapping
+from togheter_intake.mapping import FIELDS, MappingError, read_mapping
+from togheter_intake.matching import Identity
+from togheter_intake.people import PERSON
+from togheter_intake.recognition import find_candidates
+from togheter_intake.service import SERVICE
+from togheter_shared.contracts.intake import Contact, SafeContact
+from togheter_shared.contracts.schema import dump, load
+from togheter_shared.decider import AnyDecider, Rejected
+from togheter_shared.log.store import handle
+from togheter_shared.run.carry import carry_out, context, scoped_key
+from togheter_shared.run.http import (
+    Answer,
+    Database,
+    NotFound,
+    Refusal,
+    Request,
+    api,
+    page,
+)
+from togheter_shared.run.operation import MIB
+from togheter_shared.web.render import renderer
+
+T = TypeVar("T")
+READ, WRITE = "intake.read", "intake.write"
+PERSON_URL = "/api/v1/persons/<uuid:person_id>"
+SUSPICION_URL = "/api/v1/suspicions/<uuid:person_id>/<uuid:other_id>"
+IMPORT_URL = "/api/v1/imports/<uuid:import_id>"
+CSV = "text/csv; charset=utf-8"
+TOML = "application/toml"
+MAX_REGISTER = 50 * MIB
+
+_IDS = UUID("f0e5f5c4-6d3f-5c0e-8d2c-5f6f1f0b2a77")
+"""The namespace of the ids that are derived from an idempotency key."""
+_UNKNOWN = frozenset({"person_unknown", "suspicion_unknown"})
+_MAPPING_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,49}")
+_render = renderer(Path(__file__).parent / "templates")
+
+
+class IntakeWeb:
+    """Doors, persons, accesses, needs, suspected duplicates and imports over HTTP."""
+
+    name = "intake"
+    database = Database()
+
+    # doors and accesses
+
+    @api(
+        "POST",
+        "/api/v1/doors",
+        scope=WRITE,
+        summary="Open a Porta Sociale",
+        body=messages.NewDoor,
+        answer=messages.DoorAnswer,
+        status=201,
+    )
+    def open_door(self, request: Request) -> messages.DoorAnswer:
+        body: messages.NewDoor = request.body
+        door_id = _new_id(request)
+        command = OpenDoor(
+            door_id=door_id, name=body.name, address=body.address, languages=body.languages
+        )
+        return self._after(
+            request,
+            [(DOOR, door_id, command)],
+            messages.DoorAnswer,
+            lambda conn: queries.door(conn, door_id, date.today()),
+        )
+
+    @api(
+        "GET",
+        "/api/v1/doors",
+        scope=READ,
+        summary="The doors with their accesses",
+        answer=messages.DoorAnswer,
+        many=True,
+    )
+    def list_doors(self, request: Request) -> list[messages.DoorAnswer]:
+        with self.database.connection() as conn:
+            return queries.doors(conn, date.today())
+
+    @api(
+        "POST",
+        "/api/v1/accesses",
+        scope=WRITE,
+        summary="Record an access, anonymous or of a person",
+        body=messages.NewAccess,
+        answer=messages.AccessAnswer,
+        status=201,
+    )
+    def record_access(self, request: Request) -> messages.AccessAnswer:
+        body: messages.NewAccess = request.body
+        access_id, today = _new_id(request), date.today()
+        command = RecordAccess(
+            access_id=access_id,
+            door_id=body.door_id,
+            on=body.on or today,
+            today=today,
+            kind=body.kind,
+            topics=body.topics,
+            languages=body.languages,
+            minutes=body.minutes,
+            mediator=body.mediator,
+            sex=body.sex,
+            citizenships=body.citizenships,
+            person_id=body.person_id,
+            operator=body.operator,
+            note=body.note,
+        )
+        answer = messages.AccessAnswer(
+            access_id=access_id,
+            door_id=body.door_id,
+            on=command.on,
+            kind=body.kind,
+            person_id=body.person_id,
+        )
+        return self._after(
+            request, [(ACCESS, access_id, command)], messages.AccessAnswer, lambda conn: answer
+        )
+
+    # persons
+
+    @api(
+        "POST",
+        "/api/v1/persons",
+        scope=WRITE,
+        summary="Register a person; answers with those who may be the same",
+        body=messages.NewPerson,
+        answer=messages.Registered,
+        status=201,
+    )
+    def register_person(self, request: Request) -> messages.Registered:
+        command = _register(request)
+
+        def work(conn: Connection) -> messages.Registered:
+            found = find_candidates(conn, _identity(command))
+            handle(conn, SERVICE, PERSON, command.person_id, command, context(request))
+            for other in found:
+                suspect = people.SuspectDuplicate(
+                    person_id=command.person_id,
+                    other_id=other.person_id,
+                    score=other.suspicion.score,
+                    reasons=other.suspicion.reasons,
+                )
+                handle(conn, SERVICE, PERSON, command.person_id, suspect, context(request))
+            duplicates = tuple(
+                messages.Candidate(
+                    person_id=other.person_id,
+                    score=other.suspicion.score,
+                    reasons=other.suspicion.reasons,
+                )
+                for other in found
+            )
+            return messages.Registered(person_id=command.person_id, duplicates=duplicates)
+
+        return self._carry_out(request, messages.Registered, work)
+
+    @api(
+        "GET",
+        PERSON_URL,
+        scope=READ,
+        summary="All that is known of a person",
+        answer=messages.PersonAnswer,
+    )
+    def read_person(self, request: Request) -> messages.PersonAnswer:
+        with self.database.connection() as conn:
+            found = queries.person(conn, request.path["person_id"])
+        if found is None:
+            raise NotFound("person_unknown", "Questa persona non è registrata.")
+        return found
+
+    @api(
+        "POST",
+        "/api/v1/persons/search",
+        scope=READ,
+        summary="Who has an identifier, or a whole name; the address holds neither",
+        body=messages.PersonSearch,
+        answer=messages.PersonAnswer,
+        many=True,
+    )
+    def search_persons(self, request: Request) -> list[messages.PersonAnswer]:
+        body: messages.PersonSearch = request.body
+        if body.identifier is None and not body.name.strip():
+            raise Rejected("Indica un identificativo o un nome.", "nothing_to_search", "name")
+        identifier = identifier_of(body.identifier, "identifier") if body.identifier else None
+        with self.database.connection() as conn:
+            return queries.search(conn, identifier, body.name)
+
+    @api(
+        "POST",
+        f"{PERSON_URL}/identifiers",
+        scope=WRITE,
+        summary="Add an identifier, which belongs to one person",
+        body=messages.NewIdentifier,
+        answer=messages.PersonReference,
+    )
+    def add_identifier(self, request: Request) -> messages.PersonReference:
+        person_id = request.path["person_id"]
+        identifier = identifier_of(request.body.identifier, "identifier")
+        return self._said(request, people.AddIdentifier(person_id=person_id, identifier=identifier))
+
+    @api(
+        "POST",
+        f"{PERSON_URL}/contact",
+        scope=WRITE,
+        summary="Change how the person can be reached",
+        body=messages.NewContact,
+        answer=messages.PersonReference,
+    )
+    def change_contact(self, request: Request) -> messages.PersonReference:
+        contact = Contact(phones=phones_of(request.body.phones))
+        return self._said(request, people.ChangeContact(**_day(request), contact=contact))
+
+    @api(
+        "POST",
+        f"{PERSON_URL}/safe-contact",
+        scope=WRITE,
+        summary="Record what is safe, as the person says it",
+        body=messages.NewSafeContact,
+        answer=messages.PersonReference,
+    )
+    def set_safe_contact(self, request: Request) -> messages.PersonReference:
+        body: messages.NewSafeContact = request.body
+        safe = SafeContact(channel=body.channel, hours=body.hours, voicemail=body.voicemail)
+        return self._said(request, people.SetSafeContact(**_day(request), safe=safe))
+
+    @api(
+        "POST",
+        f"{PERSON_URL}/residence-title",
+        scope=WRITE,
+        summary="Record the title to stay",
+        body=messages.NewTitle,
+        answer=messages.PersonReference,
+    )
+    def record_residence_title(self, request: Request) -> messages.PersonReference:
+        body: messages.NewTitle = request.body
+        return self._said(
+            request,
+            people.RecordResidenceTitle(**_day(request), title=body.title, expires=body.expires),
+        )
+
+    @api(
+        "POST",
+        f"{PERSON_URL}/needs",
+        scope=WRITE,
+        summary="Record needs; the first opens the case",
+        body=messages.NewNeeds,
+        answer=messages.NeedsAnswer,
+    )
+    def record_needs(self, request: Request) -> messages.NeedsAnswer:
+        body: messages.NewNeeds = request.body
+        person_id = request.path["person_id"]
+        case_id = case_of(person_id)
+        command = RecordNeeds(
+            **_day(request),
+            case_id=case_id,
+            areas=body.areas,
+            door_id=body.door_id,
+            access_id=body.access_id,
+        )
+        return self._after(
+            request,
+            [(CASE, case_id, command)],
+            messages.NeedsAnswer,
+            lambda conn: queries.needs(conn, case_id, person_id),
+        )
+
+    # suspected duplicates
+
+    @api(
+        "GET",
+        "/api/v1/suspicions",
+        scope=READ,
+        summary="Pairs of registrations that may be one person",
+        query=messages.SuspicionFilter,
+        answer=messages.SuspicionAnswer,
+        many=True,
+    )
+    def list_suspicions(self, request: Request) -> list[messages.SuspicionAnswer]:
+        with self.database.connection() as conn:
+            return queries.suspicions(conn, request.query)
+
+    @api(
+        "POST",
+        f"{SUSPICION_URL}/decide",
+        scope=WRITE,
+        summary="Say whether two registrations are one person; the latest decision holds",
+        body=messages.Decision,
+        answer=messages.Decided,
+    )
+    def decide_suspicion(self, request: Request) -> messages.Decided:
+        decision = request.body.decision
+
+        def work(conn: Connection) -> messages.Decided:
+            pair = queries.suspected_pair(conn, request.path["person_id"], request.path["other_id"])
+            if pair is None:
+                raise NotFound("suspicion_unknown", "Per queste due persone non c'è un sospetto.")
+            person_id, other_id = pair
+            command = people.DecideDuplicate(
+                person_id=person_id, other_id=other_id, decision=decision
+            )
+            handle(conn, SERVICE, PERSON, person_id, command, context(request))
+            return messages.Decided(person_id=person_id, other_id=other_id, decision=decision)
+
+        return self._carry_out(request, messages.Decided, work)
+
+    # registers
+
+    @api(
+        "POST",
+        "/api/v1/imports",
+        scope=WRITE,
+        summary="Import a register (CSV); the answer's id tells how it goes",
+        body="text/csv",
+        query=messages.ImportOptions,
+        answer=messages.ImportStarted,
+        status=202,
+        max_body=MAX_REGISTER,
+    )
+    def start_import(self, request: Request) -> messages.ImportStarted:
+        wanted: messages.ImportOptions = request.query
+        columns = _columns(wanted)
+        import_id = _new_id(request)
+
+        def work(conn: Connection) -> messages.ImportStarted:
+            try:
+                stored_mapping(conn, wanted.mapping)
+            except MappingError:
+                raise Rejected("Questa mappatura non c'è.", "mapping_unknown", "mapping") from None
+            conn.execute(
+                "insert into import_job (job_id, asked_by, correlation_id, dry_run, columns,"
+                " mapping, body) values (%s, %s, %s, %s, %s, %s, %s)",
+                [
+                    import_id,
+                    request.actor,
+                    request.correlation_id,
+                    wanted.dry_run,
+                    Jsonb(columns),
+                    wanted.mapping,
+                    request.raw,
+                ],
+            )
+            return messages.ImportStarted(import_id=import_id)
+
+        return self._carry_out(request, messages.ImportStarted, work)
+
+    @api(
+        "GET",
+        "/api/v1/imports",
+        scope=READ,
+        summary="The latest imports",
+        answer=messages.ImportAnswer,
+        many=True,
+    )
+    def list_imports(self, request: Request) -> list[messages.ImportAnswer]:
+        with self.database.connection() as conn:
+            return queries.imports(conn)
+
+    @api(
+        "GET",
+        IMPORT_URL,
+        scope=READ,
+        summary="How an import goes, and what became of it",
+        answer=messages.ImportAnswer,
+    )
+    def read_import(self, request: Request) -> messages.ImportAnswer:
+        with self.database.connection() as conn:
+            found = queries.import_(conn, request.path["import_id"])
+        if found is None:
+            raise NotFound("import_unknown", "Questa importazione non esiste.")
+        return found
+
+    @api(
+        "GET",
+        f"{IMPORT_URL}/refused",
+        scope=WRITE,
+        summary="The refused rows, to correct and import again; kept a day longer, then removed",
+        media=CSV,
+    )
+    def read_refused(self, request: Request) -> Answer:
+        with self.database.connection() as conn:
+            content = queries.take_refused(conn, request.path["import_id"])
+        if content is None:
+            raise NotFound(
+                "no_refused_rows", "Per questa importazione non ci sono righe rifiutate."
+            )
+        name = f"rifiutate-{request.path['import_id']}.csv"
+        return Answer(200, content, {"Content-Disposition": f'attachment; filename="{name}"'})
+
+    @api(
+        "PUT",
+        "/api/v1/mappings/<name>",
+        scope=WRITE,
+        summary="Store a mapping file (TOML) under a name, for registers of another shape",
+        body=TOML,
+    )
+    def store_mapping(self, request: Request) -> None:
+        name = request.path["name"]
+        if not _MAPPING_NAME.fullmatch(name):
+            raise Rejected(
+                "Il nome di una mappatura ha solo lettere minuscole, cifre e trattini.",
+                "mapping_name",
+                "name",
+            )
+        try:
+            read_mapping(request.raw, name)
+        except MappingError as error:
+            raise Refusal(422, "mapping_wrong", str(error)) from None
+        with self.database.connection() as conn:
+            conn.execute(
+                "insert into register_mapping (name, content) values (%s, %s)"
+                " on conflict (name) do update set content = excluded.content,"
+                " changed_at = clock_timestamp()",
+                [name, request.raw.decode()],
+            )
+
+    # the page
+
+    @page("/", scope=READ, summary="Doors and figures, no names")
+    def home(self, request: Request) -> str:
+        with self.database.connection() as conn:
+            doors, figures = queries.doors(conn, date.today()), queries.figures(conn)
+        return _render("doors.html", title="Porte Sociali", doors=doors, **figures)
+
+    # what the methods share
+
+    def _said(
+        self, request: Request, command: people.Said | people.AddIdentifier
+    ) -> messages.PersonReference:
+        reference = messages.PersonReference(person_id=command.person_id)
+        return self._after(
+            request,
+            [(PERSON, command.person_id, command)],
+            messages.PersonReference,
+            lambda conn: reference,
+        )
+
+    def _after(
+        self,
+        request: Request,
+        commands: list[tuple[AnyDecider, UUID, Any]],
+        answer: type[T],
+        read: Callable[[Connection], T],
+    ) -> T:
+        def work(conn: Connection) -> T:
+            for decider, stream_id, command in commands:
+                handle(conn, SERVICE, decider, stream_id, command, context(request))
+            return read(conn)
+
+        return self._carry_out(request, answer, work)
+
+    def _carry_out(self, request: Request, answer: type[T], work: Callable[[Connection], T]) -> T:
+        """Run `work` in one transaction. Its answer is kept for whoever asks again with the same
+        key, so it never holds anything about a person but ids."""
+        with self.database.connection() as conn:
+            try:
+                document = carry_out(conn, SERVICE, request, lambda: dump(work(conn)))
+            except Rejected as rejected:
+                if rejected.code in _UNKNOWN and rejected.field is None:
+                    raise NotFound(rejected.code, rejected.sentence) from None
+                raise
+        return load(answer, document)
+
+
+def _register(request: Request) -> people.RegisterPerson:
+    body: messages.NewPerson = request.body
+    today = date.today()
+    return people.RegisterPerson(
+        person_id=_new_id(request),
+        on=body.on or today,
+        today=today,
+        door_id=body.door_id,
+        name=body.name,
+        birth=birth_of(body.birth),
+        birth_country=body.birth_country,
+        sex=body.sex,
+        citizenships=body.citizenships,
+        languages=body.languages,
+        contact=Contact(phones=phones_of(body.phones)),
+        identifiers=tuple(identifier_of(given, "identifiers") for given in body.identifiers),
+        safe=body.safe_contact,
+        title=body.title,
+        title_expires=body.title_expires,
+    )
+
+
+def _identity(command: people.RegisterPerson) -> Identity:
+    return Identity(
+        given=command.name.given,
+        family=command.name.family,
+        native=command.name.native,
+        birth=command.birth,
+        birth_country=command.birth_country,
+        sex=command.sex,
+        phones=command.contact.phones,
+    )
+
+
+def _columns(wanted: messages.ImportOptions) -> dict[str, str]:
+    """field=header, from the query."""
+    columns = {}
+    for given in wanted.column:
+        field, equals, header = given.partition("=")
+        if field not in FIELDS or not equals or not header.strip():
+            raise Rejected(
+                "Una colonna si indica come campo=intestazione; i campi sono:"
+                f" {', '.join(FIELDS)}.",
+                "bad_column",
+                "column",
+            )
+        columns[field] = header
+    return columns
+
+
+def _day(request: Request) -> dict[str, Any]:
+    """The person, the day on which it was said, and today."""
+    today = date.today()
+    return {"person_id": request.path["person_id"], "on": request.body.on or today, "today": today}
+
+
+def _new_id(request: Request) -> UUID:
+    """The id of what is made: the same whenever the same key comes again."""
+    key = scoped_key(request)
+    return uuid4() if key is None else uuid5(_IDS, key)
