@@ -53,7 +53,7 @@ def take(
 def test_a_message_that_no_queue_takes_is_an_error_and_not_a_success(
     connection: kombu.Connection,
 ) -> None:
-    """PLATFORM 12."""
+    """The broker confirms a message that no queue receives like any other."""
     publisher = bus.Publisher(connection, "comune")
     publisher.publish("comune.test.to.nobody", bus.FEED, b"x")
     with pytest.raises(bus.NotTaken):
@@ -66,7 +66,7 @@ def test_a_message_that_no_queue_takes_is_an_error_and_not_a_success(
 def test_without_mandatory_the_broker_would_confirm_what_it_throws_away(
     connection: kombu.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The cure of PLATFORM 12 removed: the loss goes unnoticed."""
+    """The cure removed: the loss goes unnoticed."""
     publisher = bus.Publisher(connection, "comune")
     real = publisher._channel._basic_publish
 
@@ -81,7 +81,7 @@ def test_without_mandatory_the_broker_would_confirm_what_it_throws_away(
 def test_many_messages_arrive_whole_and_in_order(
     connection: kombu.Connection, inbox: kombu.Queue
 ) -> None:
-    """PLATFORM 5."""
+    """One consumer, one queue: nothing overtakes."""
     publisher = bus.Publisher(connection, "comune")
     sent = [b"%d" % number for number in range(1_000)]
     for body in sent:
@@ -93,7 +93,7 @@ def test_many_messages_arrive_whole_and_in_order(
 def test_a_second_consumer_gets_nothing_while_the_first_lives(
     broker: Broker, connection: kombu.Connection, inbox: kombu.Queue
 ) -> None:
-    """PLATFORM 5: two workers on one queue would take turns, and order would be lost."""
+    """Two workers on one queue would take turns, and order would be lost."""
     first: list[bytes] = []
     second: list[bytes] = []
 
@@ -125,7 +125,7 @@ def test_a_second_consumer_gets_nothing_while_the_first_lives(
 def test_what_was_not_stored_is_not_acknowledged_and_comes_again_in_order(
     broker: Broker, inbox: kombu.Queue, connection: kombu.Connection
 ) -> None:
-    """PLATFORM 4 and 6: a handler that fails neither acknowledges nor sends to the back."""
+    """A handler that fails neither acknowledges nor sends to the back."""
     publisher = bus.Publisher(connection, "comune")
     for number in range(5):
         publisher.publish("comune.test.to.comune", bus.FEED, b"%d" % number)
@@ -158,7 +158,7 @@ def compressed(connection: kombu.Connection, body: bytes) -> None:
 def test_a_compression_bomb_stays_as_small_as_it_came(
     connection: kombu.Connection, inbox: kombu.Queue
 ) -> None:
-    """PLATFORM 10."""
+    """The sender names a compression (shared/decisions/0005-raw-bytes.md)."""
     bomb = b"\0" * 50_000_000
     compressed(connection, bomb)
     (body,) = take(connection, inbox, 1, lambda message: message.ack())
@@ -169,7 +169,7 @@ def test_a_compression_bomb_stays_as_small_as_it_came(
 def test_kombu_by_itself_would_inflate_it(
     connection: kombu.Connection, inbox: kombu.Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The cure of PLATFORM 10 removed."""
+    """The cure removed: a few hundred bytes become many megabytes."""
     monkeypatch.setitem(kombu.compression._decoders, "application/x-bz2", bz2.decompress)
     compressed(connection, b"\0" * 50_000_000)
     (body,) = take(connection, inbox, 1, lambda message: message.ack())
@@ -194,7 +194,7 @@ def test_an_encoding_named_by_the_sender_changes_no_byte(
 def test_a_confirm_that_does_not_come_is_noticed_within_its_time(
     connection: kombu.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """PLATFORM 13: without a bound, a publish hangs as long as a disk alarm lasts."""
+    """Without a bound, a publish hangs as long as a disk alarm lasts."""
     monkeypatch.setattr(bus, "CONFIRM_SECONDS", 1.0)
     publisher = bus.Publisher(connection, "comune")
     monkeypatch.setattr(publisher, "_acknowledged", lambda *_: None)

@@ -112,7 +112,7 @@ def test_a_personal_field_is_in_no_entry_and_a_disclosed_one_only_in_its_recipie
 def test_an_event_that_commits_late_is_numbered_late_and_never_skipped(
     origin: psycopg.Connection,
 ) -> None:
-    """PLATFORM 17. A reader that tails positions loses it: shown beside."""
+    """A reader that tails positions loses it: shown beside."""
     slow = psycopg.connect(origin.info.dsn, password=origin.info.password)
     naive_position, naive_saw = 0, 0
 
@@ -190,7 +190,7 @@ def test_what_is_delivered_is_stored_in_order_with_its_exact_bytes(
 def test_a_repeat_is_counted_and_dropped_for_ever(
     origin: psycopg.Connection, other: psycopg.Connection
 ) -> None:
-    """PLATFORM 13: a confirm that timed out means that the message comes twice."""
+    """A confirm that timed out means that the message comes twice."""
     write(origin, "a", "b", "c")
     number(origin)
     body = b"\n".join(bodies(origin))

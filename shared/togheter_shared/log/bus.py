@@ -37,7 +37,7 @@ def disarm() -> None:
     """Take from kombu every way to decompress or decode what a sender sends.
 
     kombu decompresses by the sender's header before it looks at anything else; a few hundred bytes
-    become gigabytes (shared/decisions/0005).
+    become gigabytes (shared/decisions/0005-raw-bytes.md).
     """
     kombu.compression._decoders.clear()
     kombu.disable_insecure_serializers(allowed=[])
