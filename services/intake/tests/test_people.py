@@ -14,8 +14,8 @@ from togheter_shared.contracts.intake import (
     Birth,
     BirthPrecision,
     Contact,
-    ContactChannel,
     ContactChanged,
+    ContactChannel,
     DuplicateDecided,
     DuplicateDecision,
     DuplicateSuspected,
@@ -41,7 +41,8 @@ REGISTERED = PersonRegistered(person_id=PERSON_ID, on=DAY, name=NAME)
 
 
 def said(**what: Any) -> TakeStatement:
-    return TakeStatement(**({"person_id": PERSON_ID, "on": LATER, "today": TODAY} | what))
+    known: dict[str, Any] = {"person_id": PERSON_ID, "on": LATER, "today": TODAY}
+    return TakeStatement(**(known | what))
 
 
 def test_a_person_with_one_name_only_is_registered() -> None:

@@ -1,4 +1,4 @@
-"""The command `togheter-intake`. It names what it needs, and imports it only when it is called."""
+"""The command `togheter-intake`."""
 
 from togheter_shared.run.cli import command_line
 

@@ -3,12 +3,17 @@
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import date
+from uuid import UUID
 
 from togheter_intake.identifiers import Identifier, parse_identifier
-from togheter_intake.messages import GivenIdentifier
+from togheter_intake.mapping import FIELDS
+from togheter_intake.matching import Identity
+from togheter_intake.messages import GivenIdentifier, NewPerson
+from togheter_intake.people import RegisterPerson
 from togheter_intake.phones import parse_phones
 from togheter_intake.problems import Flaw
-from togheter_shared.contracts.intake import Birth, BirthPrecision, IdentifierKind
+from togheter_shared.contracts.intake import Birth, BirthPrecision, Contact, IdentifierKind
 from togheter_shared.decider import Rejected
 
 _PARTS = {0: "UNKNOWN", 1: "YEAR", 2: "MONTH", 3: "DAY"}
@@ -58,3 +63,53 @@ def birth_of(given: Birth) -> Birth:
         return given
     known = sum(part is not None for part in (given.year, given.month, given.day))
     return replace(given, precision=BirthPrecision[_PARTS[known]])
+
+
+def registration(body: NewPerson, person_id: UUID, today: date) -> RegisterPerson:
+    """The command that registers a person."""
+    return RegisterPerson(
+        person_id=person_id,
+        on=body.on or today,
+        today=today,
+        door_id=body.door_id,
+        name=body.name,
+        birth=birth_of(body.birth),
+        birth_country=body.birth_country,
+        sex=body.sex,
+        citizenships=body.citizenships,
+        languages=body.languages,
+        contact=Contact(phones=phones_of(body.phones)),
+        identifiers=tuple(identifier_of(given, "identifiers") for given in body.identifiers),
+        safe=body.safe_contact,
+        title=body.title,
+        title_expires=body.title_expires,
+    )
+
+
+def identity_of(command: RegisterPerson) -> Identity:
+    """What is compared of somebody who is being registered."""
+    return Identity(
+        given=command.name.given,
+        family=command.name.family,
+        native=command.name.native,
+        birth=command.birth,
+        birth_country=command.birth_country,
+        sex=command.sex,
+        phones=command.contact.phones,
+    )
+
+
+def columns_of(given: Iterable[str]) -> dict[str, str]:
+    """Field → header, from texts such as `door=Sportello`."""
+    columns = {}
+    for text in given:
+        field, equals, header = text.partition("=")
+        if field not in FIELDS or not equals or not header.strip():
+            raise Rejected(
+                "Una colonna si indica come campo=intestazione; i campi sono:"
+                f" {', '.join(FIELDS)}.",
+                "bad_column",
+                "column",
+            )
+        columns[field] = header
+    return columns

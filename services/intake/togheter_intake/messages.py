@@ -85,7 +85,7 @@ class NewPerson:
 
 @dataclass(frozen=True, kw_only=True)
 class PersonSearch:
-    """By an identifier, which one person has; or by a whole name, in any script."""
+    """By an identifier, which one person has; or by a whole name, as it was registered."""
 
     identifier: GivenIdentifier | None = None
     name: ShortText = ""

@@ -16,10 +16,15 @@ from togheter_intake import messages, people, queries
 from togheter_intake.accesses import ACCESS, RecordAccess
 from togheter_intake.cases import CASE, RecordNeeds, case_of
 from togheter_intake.doors import DOOR, OpenDoor
-from togheter_intake.given import birth_of, identifier_of, phones_of
+from togheter_intake.given import (
+    columns_of,
+    identifier_of,
+    identity_of,
+    phones_of,
+    registration,
+)
 from togheter_intake.jobs import stored_mapping
-from togheter_intake.mapping import FIELDS, MappingError, read_mapping
-from togheter_intake.matching import Identity
+from togheter_intake.mapping import MappingError, read_mapping
 from togheter_intake.people import PERSON
 from togheter_intake.recognition import find_candidates
 from togheter_intake.service import SERVICE
@@ -149,10 +154,10 @@ class IntakeWeb:
         status=201,
     )
     def register_person(self, request: Request) -> messages.Registered:
-        command = _register(request)
+        command = registration(request.body, _new_id(request), date.today())
 
         def work(conn: Connection) -> messages.Registered:
-            found = find_candidates(conn, _identity(command))
+            found = find_candidates(conn, identity_of(command))
             handle(conn, SERVICE, PERSON, command.person_id, command, context(request))
             for other in found:
                 suspect = people.SuspectDuplicate(
@@ -338,7 +343,7 @@ class IntakeWeb:
     )
     def start_import(self, request: Request) -> messages.ImportStarted:
         wanted: messages.ImportOptions = request.query
-        columns = _columns(wanted)
+        columns = columns_of(wanted.column)
         import_id = _new_id(request)
 
         def work(conn: Connection) -> messages.ImportStarted:
@@ -479,56 +484,6 @@ class IntakeWeb:
                     raise NotFound(rejected.code, rejected.sentence) from None
                 raise
         return load(answer, document)
-
-
-def _register(request: Request) -> people.RegisterPerson:
-    body: messages.NewPerson = request.body
-    today = date.today()
-    return people.RegisterPerson(
-        person_id=_new_id(request),
-        on=body.on or today,
-        today=today,
-        door_id=body.door_id,
-        name=body.name,
-        birth=birth_of(body.birth),
-        birth_country=body.birth_country,
-        sex=body.sex,
-        citizenships=body.citizenships,
-        languages=body.languages,
-        contact=Contact(phones=phones_of(body.phones)),
-        identifiers=tuple(identifier_of(given, "identifiers") for given in body.identifiers),
-        safe=body.safe_contact,
-        title=body.title,
-        title_expires=body.title_expires,
-    )
-
-
-def _identity(command: people.RegisterPerson) -> Identity:
-    return Identity(
-        given=command.name.given,
-        family=command.name.family,
-        native=command.name.native,
-        birth=command.birth,
-        birth_country=command.birth_country,
-        sex=command.sex,
-        phones=command.contact.phones,
-    )
-
-
-def _columns(wanted: messages.ImportOptions) -> dict[str, str]:
-    """field=header, from the query."""
-    columns = {}
-    for given in wanted.column:
-        field, equals, header = given.partition("=")
-        if field not in FIELDS or not equals or not header.strip():
-            raise Rejected(
-                "Una colonna si indica come campo=intestazione; i campi sono:"
-                f" {', '.join(FIELDS)}.",
-                "bad_column",
-                "column",
-            )
-        columns[field] = header
-    return columns
 
 
 def _day(request: Request) -> dict[str, Any]:
