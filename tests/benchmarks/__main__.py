@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 
-from tests.benchmarks import append
+from tests.benchmarks import append, publish
 from tests.benchmarks.measure import Result, alone, say
 
 
@@ -41,6 +41,7 @@ def main() -> int:
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Result]]] = {
     "append": append.run,
+    "publish": publish.run,
 }
 
 if __name__ == "__main__":

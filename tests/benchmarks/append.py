@@ -7,10 +7,11 @@ import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from multiprocessing import get_context
-from multiprocessing.process import BaseProcess
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -28,9 +29,19 @@ from togheter_shared.testing.databases import ServiceDatabase
 from togheter_shared.testing.servers import Postgres
 
 WRITERS = 8
-SECONDS = 3.0
+SECONDS = 2.0
 EVENTS_PER_STREAM = 10
-REACH_FUNCTIONS = 1.5
+LINES = {
+    "append": ("ours", "functions", "eventsourcing 9.5 with database functions", 1.5),
+    "append/as-it-comes": ("ours", "table lock", "eventsourcing 9.5 as it comes", None),
+    "append/processes": (
+        "ours in processes",
+        "functions in processes",
+        "eventsourcing 9.5 with database functions, in 8 processes",
+        None,
+    ),
+    "append/pgbench-plain": ("ours", "pgbench", "pgbench, plain insert", None),
+}
 
 Write = Callable[[float], int]
 """Writes until that moment (of `time.monotonic`) and says how many events were written."""
@@ -44,7 +55,7 @@ grant insert, truncate on plain to public;
 
 
 def run() -> Iterator[Result]:
-    """Eight processes a side, each with one connection, on the same server that waits for disk."""
+    """Eight connections a side, in turns, on one server that waits for the disk."""
     with postgres() as server, ExitStack() as stack:
         mine = stack.enter_context(database(server, "store"))
         functions = stack.enter_context(database(server, "functions"))
@@ -56,29 +67,32 @@ def run() -> Iterator[Result]:
             conn.execute(PLAIN)
         create_their_tables(functions.owner_url)
         create_their_tables(tables.owner_url)
-        sides = {
-            "ours": stack.enter_context(writers(our_writer, mine.url)),
-            "functions": stack.enter_context(writers(their_writer, functions.owner_url, True)),
-            "as-it-comes": stack.enter_context(writers(their_writer, tables.owner_url, False)),
-            "pgbench-plain": partial(pgbench, server, plain),
-        }
-        emptied = {
-            "ours": (mine, "stream, event_log, pending"),
-            "functions": (functions, "bench_events"),
-            "as-it-comes": (tables, "bench_events"),
-            "pgbench-plain": (plain, "plain"),
-        }
-        rates = in_turns(
-            {name: partial(_fresh, server, *emptied[name], side) for name, side in sides.items()}
+        store = (mine, "stream, event_log, pending")
+        sides: dict[str, tuple[ServiceDatabase, str, Callable[[], float]]] = {}
+        for name, processes in (("", 1), (" in processes", WRITERS)):
+
+            def side(make: Any, *rest: Any, processes: int = processes) -> Callable[[], float]:
+                return stack.enter_context(writers(processes, make, *rest))
+
+            ours_writes = side(our_writer, mine.url)
+            theirs_writes = side(their_writer, functions.owner_url, True)
+            sides[f"ours{name}"] = (*store, ours_writes)
+            sides[f"functions{name}"] = (functions, "bench_events", theirs_writes)
+            if not name:
+                safe_writes = side(their_writer, tables.owner_url, False)
+                sides["table lock"] = (tables, "bench_events", safe_writes)
+                sides["pgbench"] = (plain, "plain", partial(pgbench, server, plain))
+        rates = in_turns({name: partial(_fresh, server, *one) for name, one in sides.items()})
+    for name, (ours, peer, title, reach) in LINES.items():
+        yield result(
+            name,
+            rates[ours],
+            rates[peer],
+            peer_name=title,
+            unit="events/s",
+            n=round(sum(rates[ours]) * SECONDS),
+            reach=reach,
         )
-    ours, n = rates["ours"], round(sum(rates["ours"]) * SECONDS)
-    peers = {
-        "append": ("functions", "eventsourcing 9.5, database functions", REACH_FUNCTIONS),
-        "append/as-it-comes": ("as-it-comes", "eventsourcing 9.5, table lock", None),
-        "append/pgbench-plain": ("pgbench-plain", "pgbench, plain insert", None),
-    }
-    for name, (side, title, reach) in peers.items():
-        yield result(name, ours, rates[side], peer_name=title, unit="events/s", n=n, reach=reach)
 
 
 def our_writer(url: str) -> Write:
@@ -155,7 +169,7 @@ def pgbench(server: Postgres, place: ServiceDatabase) -> float:
         "insert into plain (stream_id, stream_version, type, data)"
         f" values (gen_random_uuid(), 1, 'bench.need_noted', '{text}');\n"
     )
-    command = [program, "-n", "-M", "prepared", "-c", str(WRITERS), "-j", "2"]
+    command: list[str | Path] = [program, "-n", "-M", "prepared", "-c", str(WRITERS), "-j", "2"]
     command += ["-T", str(round(SECONDS)), "-f", "/dev/stdin", place.url]
     done = subprocess.run(command, input=statement, capture_output=True, text=True, check=False)
     found = re.search(r"tps = ([0-9.]+)", done.stdout)
@@ -164,47 +178,58 @@ def pgbench(server: Postgres, place: ServiceDatabase) -> float:
     return float(found[1])
 
 
-# --- eight processes that wait for their turn ----------------------------------------------------
+# --- writers that wait for their turn ------------------------------------------------------------
 
 
 @contextmanager
-def writers(make: Callable[..., Write], *arguments: Any) -> Iterator[Callable[[], float]]:
-    """Processes that are connected and wait; calling what is yielded lets them write for
-    `SECONDS`, and gives the events per second of all together."""
+def writers(
+    processes: int, make: Callable[..., Write], *arguments: Any
+) -> Iterator[Callable[[], float]]:
+    """`WRITERS` connections, spread over that many processes, a thread each, that wait; calling
+    what is yielded lets them write for `SECONDS`, and gives their events per second."""
     context = get_context("spawn")
-    start, counts = context.Barrier(WRITERS + 1), context.SimpleQueue()
-    processes: list[BaseProcess] = []
-    for _ in range(WRITERS):
-        process = context.Process(target=_serve, args=(start, counts, make, arguments), daemon=True)
+    start, counts = context.Barrier(processes + 1), context.SimpleQueue()
+    started: list[SpawnProcess] = []
+    for _ in range(processes):
+        serving = (start, counts, WRITERS // processes, make, arguments)
+        process = context.Process(target=_serve, args=serving, daemon=True)
         process.start()
-        processes.append(process)
+        started.append(process)
 
     def write() -> float:
         start.wait(60)
         began = time.monotonic()
-        told = [counts.get() for _ in processes]
+        told = [counts.get() for _ in started]
         for one in told:
             if isinstance(one, str):
                 raise RuntimeError(one)
-        return sum(told) / (time.monotonic() - began)
+        return float(sum(told)) / (time.monotonic() - began)
 
     try:
         yield write
     finally:
-        for process in processes:
+        for process in started:
             process.terminate()
             process.join(10)
 
 
-def _serve(start: Any, counts: Any, make: Callable[..., Write], arguments: tuple[Any, ...]) -> None:
+def _serve(
+    start: Any, counts: Any, threads: int, make: Callable[..., Write], arguments: tuple[Any, ...]
+) -> None:
     try:
-        write = make(*arguments)
-        while True:
-            start.wait()
-            counts.put(write(time.monotonic() + SECONDS))
+        each = [make(*arguments) for _ in range(threads)]
+        with ThreadPoolExecutor(threads) as pool:
+            while True:
+                start.wait()
+                until = time.monotonic() + SECONDS
+                counts.put(sum(pool.map(_until, each, [until] * threads)))
     except Exception as error:
         start.abort()
         counts.put(f"a writer failed: {type(error).__name__}: {error}")
+
+
+def _until(write: Write, until: float) -> int:
+    return write(until)
 
 
 def _fresh(

@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path(os.environ.get("TOGHETER_LOCAL") or ROOT / ".local") / "bench"
 PREFIX = "togheter_bench_"
 ORGANISATIONS = {"comune": True, "ponte": False}  # id → hosts reporting
-ROUNDS = int(os.environ.get("ROUNDS") or 5)
+ROUNDS = int(os.environ.get("ROUNDS") or 7)
 
 
 @dataclass(frozen=True, kw_only=True)
