@@ -148,7 +148,7 @@ TABLES = {
 def state(conn: psycopg.Connection) -> dict[str, list[Any]]:
     """Everything that an import leaves, but for moments and random ids."""
     found = {
-        table: conn.execute(f"select * from {table} order by {key}").fetchall()  # type: ignore[arg-type]
+        table: conn.execute(f"select * from {table} order by {key}").fetchall()
         for table, key in TABLES.items()
     }
     found["suspicion"] = conn.execute(
@@ -163,7 +163,7 @@ def state(conn: psycopg.Connection) -> dict[str, list[Any]]:
 
 
 def count(conn: psycopg.Connection, table: str) -> int:
-    row = conn.execute(f"select count(*) from {table}").fetchone()  # type: ignore[arg-type]
+    row = conn.execute(f"select count(*) from {table}").fetchone()
     assert row is not None
     return int(row[0])
 
@@ -481,7 +481,7 @@ def test_no_receipt_and_no_open_field_holds_a_name(conn: psycopg.Connection) -> 
         ("command_receipt", "key || coalesce(answer::text, '')"),
         ("event_log", "open::text"),
     ):
-        rows = conn.execute(f"select {column} from {table}").fetchall()  # type: ignore[arg-type]
+        rows = conn.execute(f"select {column} from {table}").fetchall()
         assert not [row for row in rows if "Zzyzx" in row[0] or "1234567890123" in row[0]]
 
 

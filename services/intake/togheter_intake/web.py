@@ -2,70 +2,41 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID
 
 from psycopg import Connection
-from psycopg.types.json import Jsonb
 
 from togheter_intake import messages, people, queries
 from togheter_intake.accesses import ACCESS, RecordAccess
 from togheter_intake.cases import CASE, RecordNeeds, case_of
 from togheter_intake.doors import DOOR, OpenDoor
-from togheter_intake.given import (
-    columns_of,
-    identifier_of,
-    identity_of,
-    phones_of,
-    registration,
-)
-from togheter_intake.jobs import stored_mapping
-from togheter_intake.mapping import MappingError, read_mapping
+from togheter_intake.given import identifier_of, identity_of, phones_of, registration
 from togheter_intake.people import PERSON
 from togheter_intake.recognition import find_candidates
 from togheter_intake.service import SERVICE
+from togheter_intake.web_imports import READ, WRITE, ImportsWeb, new_id
 from togheter_shared.contracts.intake import Contact, SafeContact
-from togheter_shared.contracts.schema import dump, load
 from togheter_shared.decider import AnyDecider, Rejected
 from togheter_shared.log.store import handle
-from togheter_shared.run.carry import carry_out, context, scoped_key
-from togheter_shared.run.http import (
-    Answer,
-    Database,
-    NotFound,
-    Refusal,
-    Request,
-    api,
-    page,
-)
-from togheter_shared.run.operation import MIB
+from togheter_shared.run.carry import context
+from togheter_shared.run.http import NotFound, Request, api, page
 from togheter_shared.web.render import renderer
 
 T = TypeVar("T")
-READ, WRITE = "intake.read", "intake.write"
 PERSON_URL = "/api/v1/persons/<uuid:person_id>"
 SUSPICION_URL = "/api/v1/suspicions/<uuid:person_id>/<uuid:other_id>"
-IMPORT_URL = "/api/v1/imports/<uuid:import_id>"
-CSV = "text/csv; charset=utf-8"
-TOML = "application/toml"
-MAX_REGISTER = 50 * MIB
 
-_IDS = UUID("f0e5f5c4-6d3f-5c0e-8d2c-5f6f1f0b2a77")
-"""The namespace of the ids that are derived from an idempotency key."""
-_UNKNOWN = frozenset({"person_unknown", "suspicion_unknown"})
-_MAPPING_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,49}")
 _render = renderer(Path(__file__).parent / "templates")
 
 
-class IntakeWeb:
+class IntakeWeb(ImportsWeb):
     """Doors, persons, accesses, needs, suspected duplicates and imports over HTTP."""
 
     name = "intake"
-    database = Database()
 
     # doors and accesses
 
@@ -80,13 +51,15 @@ class IntakeWeb:
     )
     def open_door(self, request: Request) -> messages.DoorAnswer:
         body: messages.NewDoor = request.body
-        door_id = _new_id(request)
+        door_id = new_id(request)
         command = OpenDoor(
             door_id=door_id, name=body.name, address=body.address, languages=body.languages
         )
         return self._after(
             request,
-            [(DOOR, door_id, command)],
+            DOOR,
+            door_id,
+            command,
             messages.DoorAnswer,
             lambda conn: queries.door(conn, door_id, date.today()),
         )
@@ -114,7 +87,7 @@ class IntakeWeb:
     )
     def record_access(self, request: Request) -> messages.AccessAnswer:
         body: messages.NewAccess = request.body
-        access_id, today = _new_id(request), date.today()
+        access_id, today = new_id(request), date.today()
         command = RecordAccess(
             access_id=access_id,
             door_id=body.door_id,
@@ -139,7 +112,7 @@ class IntakeWeb:
             person_id=body.person_id,
         )
         return self._after(
-            request, [(ACCESS, access_id, command)], messages.AccessAnswer, lambda conn: answer
+            request, ACCESS, access_id, command, messages.AccessAnswer, lambda conn: answer
         )
 
     # persons
@@ -154,7 +127,7 @@ class IntakeWeb:
         status=201,
     )
     def register_person(self, request: Request) -> messages.Registered:
-        command = registration(request.body, _new_id(request), date.today())
+        command = registration(request.body, new_id(request), date.today())
 
         def work(conn: Connection) -> messages.Registered:
             found = find_candidates(conn, identity_of(command))
@@ -177,7 +150,7 @@ class IntakeWeb:
             )
             return messages.Registered(person_id=command.person_id, duplicates=duplicates)
 
-        return self._carry_out(request, messages.Registered, work)
+        return self.carry_out(request, messages.Registered, work)
 
     @api(
         "GET",
@@ -284,7 +257,9 @@ class IntakeWeb:
         )
         return self._after(
             request,
-            [(CASE, case_id, command)],
+            CASE,
+            case_id,
+            command,
             messages.NeedsAnswer,
             lambda conn: queries.needs(conn, case_id, person_id),
         )
@@ -326,117 +301,7 @@ class IntakeWeb:
             handle(conn, SERVICE, PERSON, person_id, command, context(request))
             return messages.Decided(person_id=person_id, other_id=other_id, decision=decision)
 
-        return self._carry_out(request, messages.Decided, work)
-
-    # registers
-
-    @api(
-        "POST",
-        "/api/v1/imports",
-        scope=WRITE,
-        summary="Import a register (CSV); the answer's id tells how it goes",
-        body="text/csv",
-        query=messages.ImportOptions,
-        answer=messages.ImportStarted,
-        status=202,
-        max_body=MAX_REGISTER,
-    )
-    def start_import(self, request: Request) -> messages.ImportStarted:
-        wanted: messages.ImportOptions = request.query
-        columns = columns_of(wanted.column)
-        import_id = _new_id(request)
-
-        def work(conn: Connection) -> messages.ImportStarted:
-            try:
-                stored_mapping(conn, wanted.mapping)
-            except MappingError:
-                raise Rejected("Questa mappatura non c'è.", "mapping_unknown", "mapping") from None
-            conn.execute(
-                "insert into import_job (job_id, asked_by, correlation_id, dry_run, columns,"
-                " mapping, body) values (%s, %s, %s, %s, %s, %s, %s)",
-                [
-                    import_id,
-                    request.actor,
-                    request.correlation_id,
-                    wanted.dry_run,
-                    Jsonb(columns),
-                    wanted.mapping,
-                    request.raw,
-                ],
-            )
-            return messages.ImportStarted(import_id=import_id)
-
-        return self._carry_out(request, messages.ImportStarted, work)
-
-    @api(
-        "GET",
-        "/api/v1/imports",
-        scope=READ,
-        summary="The latest imports",
-        answer=messages.ImportAnswer,
-        many=True,
-    )
-    def list_imports(self, request: Request) -> list[messages.ImportAnswer]:
-        with self.database.connection() as conn:
-            return queries.imports(conn)
-
-    @api(
-        "GET",
-        IMPORT_URL,
-        scope=READ,
-        summary="How an import goes, and what became of it",
-        answer=messages.ImportAnswer,
-    )
-    def read_import(self, request: Request) -> messages.ImportAnswer:
-        with self.database.connection() as conn:
-            found = queries.import_(conn, request.path["import_id"])
-        if found is None:
-            raise NotFound("import_unknown", "Questa importazione non esiste.")
-        return found
-
-    @api(
-        "GET",
-        f"{IMPORT_URL}/refused",
-        scope=WRITE,
-        summary="The refused rows, to correct and import again; kept a day longer, then removed",
-        media=CSV,
-    )
-    def read_refused(self, request: Request) -> Answer:
-        with self.database.connection() as conn:
-            content = queries.take_refused(conn, request.path["import_id"])
-        if content is None:
-            raise NotFound(
-                "no_refused_rows", "Per questa importazione non ci sono righe rifiutate."
-            )
-        name = f"rifiutate-{request.path['import_id']}.csv"
-        return Answer(200, content, {"Content-Disposition": f'attachment; filename="{name}"'})
-
-    @api(
-        "PUT",
-        "/api/v1/mappings/<name>",
-        scope=WRITE,
-        summary="Store a mapping file (TOML) under a name, for registers of another shape",
-        body=TOML,
-    )
-    def store_mapping(self, request: Request) -> None:
-        name = request.path["name"]
-        if not _MAPPING_NAME.fullmatch(name):
-            raise Rejected(
-                "Il nome di una mappatura ha solo lettere minuscole, cifre e trattini.",
-                "mapping_name",
-                "name",
-            )
-        try:
-            read_mapping(request.raw, name)
-        except MappingError as error:
-            raise Refusal(422, "mapping_wrong", str(error)) from None
-        with self.database.connection() as conn:
-            conn.execute(
-                "insert into register_mapping (name, content) values (%s, %s)"
-                " on conflict (name) do update set content = excluded.content,"
-                " changed_at = clock_timestamp()",
-                [name, request.raw.decode()],
-            )
+        return self.carry_out(request, messages.Decided, work)
 
     # the page
 
@@ -454,7 +319,9 @@ class IntakeWeb:
         reference = messages.PersonReference(person_id=command.person_id)
         return self._after(
             request,
-            [(PERSON, command.person_id, command)],
+            PERSON,
+            command.person_id,
+            command,
             messages.PersonReference,
             lambda conn: reference,
         )
@@ -462,37 +329,20 @@ class IntakeWeb:
     def _after(
         self,
         request: Request,
-        commands: list[tuple[AnyDecider, UUID, Any]],
+        decider: AnyDecider,
+        stream_id: UUID,
+        command: Any,
         answer: type[T],
         read: Callable[[Connection], T],
     ) -> T:
         def work(conn: Connection) -> T:
-            for decider, stream_id, command in commands:
-                handle(conn, SERVICE, decider, stream_id, command, context(request))
+            handle(conn, SERVICE, decider, stream_id, command, context(request))
             return read(conn)
 
-        return self._carry_out(request, answer, work)
-
-    def _carry_out(self, request: Request, answer: type[T], work: Callable[[Connection], T]) -> T:
-        """Run `work` in one transaction. Its answer is kept for whoever asks again with the same
-        key, so it never holds anything about a person but ids."""
-        with self.database.connection() as conn:
-            try:
-                document = carry_out(conn, SERVICE, request, lambda: dump(work(conn)))
-            except Rejected as rejected:
-                if rejected.code in _UNKNOWN and rejected.field is None:
-                    raise NotFound(rejected.code, rejected.sentence) from None
-                raise
-        return load(answer, document)
+        return self.carry_out(request, answer, work)
 
 
 def _day(request: Request) -> dict[str, Any]:
     """The person, the day on which it was said, and today."""
     today = date.today()
     return {"person_id": request.path["person_id"], "on": request.body.on or today, "today": today}
-
-
-def _new_id(request: Request) -> UUID:
-    """The id of what is made: the same whenever the same key comes again."""
-    key = scoped_key(request)
-    return uuid4() if key is None else uuid5(_IDS, key)
