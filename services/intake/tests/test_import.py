@@ -291,6 +291,31 @@ def test_two_imports_of_a_file_at_the_same_moment_are_one(
     assert [row[0] for row in found["access"]] == [row[0] for row in wanted["access"]]
 
 
+def test_two_registers_that_know_the_same_people_register_them_once(
+    intake: ServiceDatabase,
+) -> None:
+    codes = [f"STP{number:013}" for number in range(60)]
+    summaries: list[Summary] = []
+
+    def run(day: str, wanted: list[str]) -> None:
+        text = lines(*({"codice_fiscale": code, "data": day} for code in wanted))
+        with psycopg.connect(intake.url, autocommit=True) as conn:
+            summaries.append(take(conn, text).summary)
+
+    with psycopg.connect(intake.url, autocommit=True) as conn:
+        open_doors(conn)
+        threads = [
+            threading.Thread(target=run, args=(f"0{number}/02/2022", codes)) for number in (1, 2, 3)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert [summary.refused for summary in summaries] == [0, 0, 0]
+        assert sum(summary.registered for summary in summaries) == len(codes)
+        assert (count(conn, "person"), count(conn, "access")) == (len(codes), 3 * len(codes))
+
+
 # --- small registers ------------------------------------------------------------------------------
 
 

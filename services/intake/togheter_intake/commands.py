@@ -39,17 +39,12 @@ SOME_REFUSED = 3
 def _columns(command: Callable[..., Any]) -> Callable[..., Any]:
     for field in reversed(FIELDS):
         option = f"--{field.replace('_', '-')}-column"
-        command = click.option(option, f"column_{field}", metavar="NAME", hidden=field != "door")(
-            command
-        )
+        words = f"The header of the field {field}."
+        command = click.option(option, f"column_{field}", metavar="NAME", help=words)(command)
     return command
 
 
-@click.command(
-    "import",
-    epilog="Any field of the mapping has its option, as --door-column has: "
-    + ", ".join(f"--{field.replace('_', '-')}-column" for field in FIELDS),
-)
+@click.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--mapping", "mapping_file", type=click.Path(path_type=Path), help="A mapping file.")
 @click.option(
