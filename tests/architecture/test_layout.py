@@ -43,7 +43,7 @@ SAYS_NOTHING = {
     "misc",
 }
 ELSEWHERE = re.compile(
-    r"/wor[k]/|\.\./share[d]|\b(PLATFORM|RELIABILITY|ARCHITECTURE|DOMAIN|PARTS) [0-9]"
+    r"/wor[k]/|(?<!\.\./)\.\./share[d]|\b(PLATFORM|RELIABILITY|ARCHITECTURE|DOMAIN|PARTS) [0-9]"
 )
 """Paths and papers of those who wrote this: nobody else has them."""
 
