@@ -128,7 +128,7 @@ def _value(field: Any) -> Any:
         case ma.List():
             return [_value(field.inner)]
         case ma.Enum():
-            member: Enum = next(iter(field.enum))
+            member: Enum = next(iter(field.enum.__members__.values()))
             return member.value
         case ma.Boolean():
             return True

@@ -172,7 +172,7 @@ def write_keys_and_registry(plan: Plan) -> None:
                 "services": list(organisation.services),
                 "reporting": organisation.reporting,
                 "seal_key": keys["seal_public"],
-                "sign_key": keys["sign_public"],
+                "sign_keys": [{"key": keys["sign_public"]}],
             }
         )
     document = {"version": 1, "organisations": listed}

@@ -11,10 +11,11 @@ import pytest
 
 from togheter_shared.log import bus
 from togheter_shared.log.feed import wake
+from togheter_shared.log.head import Signer
 from togheter_shared.log.migrate import migrate
-from togheter_shared.log.network import Network, Organisation
+from togheter_shared.log.network import Network, Organisation, SigningKey
 from togheter_shared.log.store import Context, execute
-from togheter_shared.privacy.keys import generate_keys
+from togheter_shared.privacy.keys import generate_keys, key_id
 from togheter_shared.run.engine import Engine, Place
 from togheter_shared.run.state import health
 from togheter_shared.testing.databases import ServiceDatabase
@@ -30,7 +31,7 @@ NETWORK = Network(
             services=("notes",),
             reporting=False,
             seal_key=keys["seal_public"],
-            sign_key=keys["sign_public"],
+            sign_keys=(SigningKey(key=keys["sign_public"]),),
         )
         for name, keys in KEYS.items()
     )
@@ -50,6 +51,9 @@ class Side:
             amqp_url=broker.amqp_url_for(name),
             network=NETWORK,
             seal_private_key=KEYS[name]["seal_private"],
+            signer=Signer(
+                key=key_id(KEYS[name]["sign_public"]), private_key=KEYS[name]["sign_private"]
+            ),
             head_seconds=1.0,
         )
         with psycopg.connect(database.owner_url, autocommit=True) as owner:

@@ -15,11 +15,14 @@ from togheter_shared.log import outbox
 from togheter_shared.log.entry import BadEntry, decode, encode, hash_of
 from togheter_shared.log.feed import number_pending
 from togheter_shared.log.follow import follow
+from togheter_shared.log.head import Head, Signer
 from togheter_shared.log.inbox import Delivery, Receiver, Taken, discard, quarantined, resolve
 from togheter_shared.log.migrate import migrate
 from togheter_shared.log.store import Context, execute
+from togheter_shared.privacy.keys import generate_keys, key_id
 from togheter_shared.testing.databases import ServiceDatabase
 from togheter_shared.testing.sample import NOTE, NOTES, TABLES, WriteNote
+from togheter_shared.testing.signing import SIGNER, message, verify
 
 ME = Context(actor="test", correlation_id=uuid4())
 
@@ -34,7 +37,7 @@ def open_box(event_id: UUID, type_: str, box: bytes) -> dict[str, object]:
     return dict(strictjson.loads(box[4:]))
 
 
-RECEIVER = Receiver("ponte", frozenset({"to.ponte"}), NOTES.reads, open_box)
+RECEIVER = Receiver("ponte", frozenset({"to.ponte"}), NOTES.reads, open_box, verify)
 
 
 def ready(database: ServiceDatabase) -> psycopg.Connection:
@@ -67,13 +70,21 @@ def number(conn: psycopg.Connection) -> int:
 
 
 def deliver(conn: psycopg.Connection, body: bytes, **changes: Any) -> Taken:
-    delivery = Delivery(routing_key="comune.notes.to.ponte", user="comune", body=body)
+    """Hand `body`, entries a line each, over in a message that its origin has signed."""
+    key = changes.get("routing_key", "comune.notes.to.ponte")
+    organisation, service, channel = key.split(".", 2)
+    signed = message(f"{organisation}.{service}", channel, body)
+    return take(conn, signed, **{"routing_key": key, "user": "comune", **changes})
+
+
+def take(conn: psycopg.Connection, raw: bytes, **changes: Any) -> Taken:
+    delivery = Delivery(routing_key="comune.notes.to.ponte", user="comune", body=raw)
     return RECEIVER.take(conn, replace(delivery, **changes))
 
 
 def bodies(conn: psycopg.Connection, channel: str = "to.ponte") -> list[bytes]:
     """The entries of a channel, each as a message of its own."""
-    return [line for run in outbox.runs(conn, channel, 0) for line in run.body.split(b"\n")]
+    return [line for run in outbox.runs(conn, channel, 0) for line in run.lines]
 
 
 def topics(conn: psycopg.Connection) -> list[str]:
@@ -177,7 +188,7 @@ def test_what_is_delivered_is_stored_in_order_with_its_exact_bytes(
     write(origin, "a", "b", text="detto in confidenza")
     number(origin)
     run = outbox.runs(origin, "to.ponte", 0)[0]
-    assert deliver(other, run.body).stored == 2
+    assert take(other, run.body("comune.notes", SIGNER)).stored == 2
     stored = other.execute("select entry from inbox order by position").fetchall()
     assert [bytes(row[0]) for row in stored] == bodies(origin)
     heads = [c.execute(q).fetchone() for c, q in (
@@ -220,10 +231,77 @@ def test_an_announced_head_shows_what_never_came(
 ) -> None:
     write(origin, "a")
     number(origin)
-    head = outbox.head(str(uuid4()), 1)
-    assert deliver(other, head, announcement=True).ask_from == 1
+    outbox.mark_published(origin, "to.ponte", 1)
+    origin.execute("update feed_channel set announced_at = '-infinity'")
+    heads = outbox.heads_to_announce(origin, "comune.notes", 60)
+    told = SIGNER.sign(next(head for head in heads if head.channel == "to.ponte"))
+    assert outbox.heads_to_announce(origin, "comune.notes", 60) == [], "it was told a moment ago"
+    assert take(other, told).ask_from == 1
     deliver(other, bodies(origin)[0])
-    assert deliver(other, head, announcement=True).ask_from is None
+    assert take(other, told).ask_from is None
+
+
+def test_the_last_signed_head_is_kept_as_a_proof(
+    origin: psycopg.Connection, other: psycopg.Connection
+) -> None:
+    write(origin, "a", "b")
+    number(origin)
+    take(other, outbox.runs(origin, "to.ponte", 0)[0].body("comune.notes", SIGNER))
+    row = other.execute(
+        "select epoch, signed_number, head_hash, signed_key, signature from inbox_channel"
+    ).fetchone()
+    assert row is not None
+    head = Head(
+        origin="comune.notes", channel="to.ponte", epoch=row[0], number=row[1], hash=bytes(row[2])
+    )
+    assert head.number == 2
+    assert verify("comune", row[3], bytes(row[4]), head.statement())
+
+
+def test_an_announced_head_of_another_history_freezes_the_channel(
+    origin: psycopg.Connection, other: psycopg.Connection
+) -> None:
+    write(origin, "a")
+    number(origin)
+    deliver(other, bodies(origin)[0])
+    epoch = decode(bodies(origin)[0]).epoch
+    forged = Head(
+        origin="comune.notes", channel="to.ponte", epoch=epoch, number=1, hash=hash_of(b"other")
+    )
+    reason = "a head of another history than the one that was told"
+    assert take(other, SIGNER.sign(forged)).quarantined == reason
+    assert other.execute("select state from inbox_channel").fetchone() == ("frozen",)
+
+
+def test_what_is_not_signed_by_its_origin_is_quarantined_and_changes_nothing(
+    origin: psycopg.Connection, other: psycopg.Connection
+) -> None:
+    write(origin, "a", "b")
+    number(origin)
+    run = outbox.runs(origin, "to.ponte", 0)[0]
+    thief = generate_keys()
+    forger = Signer(key=SIGNER.key, private_key=thief["sign_private"])
+    stranger = Signer(key=key_id(thief["sign_public"]), private_key=thief["sign_private"])
+    good = run.body("comune.notes", SIGNER)
+    first, second, trailer = good.split(b"\n")
+    cases = {
+        "a key that is not its own": run.body("comune.notes", forger),
+        "a key that nobody knows": run.body("comune.notes", stranger),
+        "signed for another service": run.body("comune.intake", SIGNER),
+        "signed for another channel": replace(run, channel="reporting").body(
+            "comune.notes", SIGNER
+        ),
+        "no signature": first + b"\n" + second,
+        "the signature of more": first + b"\n" + trailer,
+        "a changed entry": good.replace(b'"topic":"a"', b'"topic":"z"'),
+        "a changed last entry": good.replace(b'"topic":"b"', b'"topic":"z"'),
+        "a cut signature": good[:-9],
+    }
+    for name, raw in cases.items():
+        taken = take(other, raw)
+        assert taken.quarantined is not None and taken.stored == 0, name
+    assert other.execute("select count(*) from inbox").fetchone() == (0,)
+    assert take(other, good).stored == 2, "none of it stops the true history"
 
 
 def test_a_number_with_other_bytes_freezes_the_channel(

@@ -29,6 +29,7 @@ from togheter_shared.log.feed import number_pending
 from togheter_shared.log.migrate import migrate
 from togheter_shared.log.store import Context, append
 from togheter_shared.testing.databases import ServiceDatabase
+from togheter_shared.testing.signing import SIGNER, message
 
 ENTRIES = 20_000
 """Published by ours in a round; one by one, and by the peer, as many as take about two seconds."""
@@ -37,6 +38,7 @@ PEER = 1_500
 CHANNEL = "reporting"
 KEY = f"comune.bench.{CHANNEL}"
 QUEUE = "comune.bench"
+ORIGIN = "comune.bench"
 THEIR_QUEUE = "peer.bench"
 NAME = "nameko 2.14.1 EventDispatcher"
 
@@ -118,7 +120,7 @@ def fill(place: ServiceDatabase) -> None:
 
 def example(conn: psycopg.Connection) -> str:
     """One entry of the feed, as the document that the peer is to send."""
-    return outbox.runs(conn, CHANNEL, 0, limit=1)[0].body.decode()
+    return outbox.runs(conn, CHANNEL, 0, limit=1)[0].lines[0].decode()
 
 
 def as_the_relay(conn: psycopg.Connection, publisher: bus.Publisher) -> int:
@@ -128,7 +130,7 @@ def as_the_relay(conn: psycopg.Connection, publisher: bus.Publisher) -> int:
         for channel, published in behind:
             runs = outbox.runs(conn, channel, published)
             for run in runs:
-                publisher.publish(KEY, bus.FEED, run.body)
+                publisher.publish(KEY, bus.FEED, run.body(ORIGIN, SIGNER))
             publisher.confirm()
             outbox.mark_published(conn, channel, runs[-1].last)
             done += runs[-1].last - published
@@ -141,8 +143,8 @@ def one_by_one(conn: psycopg.Connection, publisher: bus.Publisher) -> int:
     while done < ONE_BY_ONE:
         runs = outbox.runs(conn, CHANNEL, done)
         for run in runs:
-            for line in run.body.split(b"\n"):
-                publisher.publish(KEY, bus.FEED, line)
+            for line in run.lines:
+                publisher.publish(KEY, bus.FEED, message(ORIGIN, CHANNEL, line))
         publisher.confirm()
         outbox.mark_published(conn, CHANNEL, runs[-1].last)
         done = runs[-1].last
@@ -150,8 +152,9 @@ def one_by_one(conn: psycopg.Connection, publisher: bus.Publisher) -> int:
 
 
 @contextmanager
-def nameko(url: str, document: str) -> Iterator[Callable[[int], float]]:
-    """The peer in a process of its own, made cooperative as it wants; how long n events take."""
+def nameko(url: str, document: str) -> Iterator[Callable[[int | str], float]]:
+    """The peer in a process of its own, made cooperative as it wants; seconds that n events
+    took, or one event with that id."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.benchmarks.nameko_publisher", url],
         cwd=ROOT,

@@ -28,6 +28,7 @@ from togheter_shared.log.inbox import Delivery, Receiver
 from togheter_shared.log.migrate import migrate
 from togheter_shared.log.store import Context, append, execute
 from togheter_shared.testing.databases import ServiceDatabase
+from togheter_shared.testing.signing import SIGNER, verify
 
 DAY = date(2026, 3, 2)
 ME = Context(actor="test", correlation_id=uuid4())
@@ -65,10 +66,10 @@ class Desk:
 
     def deliver(self, to: psycopg.Connection) -> None:
         """All that the desk ever told the school, once more."""
-        receiver = Receiver("scuola", frozenset({"to.scuola"}), SERVICE.reads, open_box)
+        receiver = Receiver("scuola", frozenset({"to.scuola"}), SERVICE.reads, open_box, verify)
         for run in outbox.runs(self.conn, "to.scuola", 0):
-            key = "scuola.referrals.to.scuola"
-            taken = receiver.take(to, Delivery(routing_key=key, user="scuola", body=run.body))
+            key, body = "scuola.referrals.to.scuola", run.body("scuola.referrals", SIGNER)
+            taken = receiver.take(to, Delivery(routing_key=key, user="scuola", body=body))
             assert taken.quarantined is None
         while follow(to, SERVICE, "scuola", open_box):
             pass
@@ -106,7 +107,7 @@ def told_to_the_desk(conn: psycopg.Connection) -> list[tuple[str, Any]]:
     return [
         (entry.type, entry.data.get("referral_id"))
         for run in outbox.runs(conn, "to.scuola", 0)
-        for entry in map(decode, run.body.split(b"\n"))
+        for entry in map(decode, run.lines)
     ]
 
 

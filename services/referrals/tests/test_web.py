@@ -44,7 +44,7 @@ NETWORK = {
             "services": services,
             "reporting": id_ == "comune",
             "seal_key": "",
-            "sign_key": "",
+            "sign_keys": [],
         }
         for id_, name, services in (
             ("comune", "Comune", ["intake", "referrals", "reporting"]),

@@ -16,7 +16,6 @@ CONFIRM_SECONDS = 30.0
 WINDOW = 200
 
 FEED = "application/vnd.togheter.feed"
-HEAD = "application/vnd.togheter.head"
 RESEND = "application/vnd.togheter.resend"
 
 BROKER_ERRORS: tuple[type[Exception], ...] = (AMQPError, OSError, OperationalError)

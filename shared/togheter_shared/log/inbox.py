@@ -1,7 +1,7 @@
 """The receiver: takes others' exact bytes, contiguous per channel and once, or quarantines them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -11,7 +11,9 @@ from psycopg.types.json import Jsonb
 
 from togheter_shared.contracts import strictjson
 from togheter_shared.contracts.contract import Registry
+from togheter_shared.log import head
 from togheter_shared.log.entry import BadEntry, Entry, decode, hash_of
+from togheter_shared.log.head import Head, SignedHead, Verify
 
 LOCK = 7_203_003
 """The advisory lock of the one writer of an inbox: its positions are given in commit order."""
@@ -31,7 +33,6 @@ class Delivery:
     routing_key: str
     user: str
     body: bytes
-    announcement: bool = False
 
 
 @dataclass(kw_only=True)
@@ -54,6 +55,7 @@ class Receiver:
     channels: frozenset[str]
     reads: Registry
     open_box: Open
+    verify: Verify
 
     def take(self, conn: Connection, delivery: Delivery) -> Taken:
         """Store what is new and in order, in one transaction; never raises for what was sent.
@@ -68,15 +70,16 @@ class Receiver:
             except BadEntry as error:
                 return self._quarantine(conn, delivery, "unknown", "unknown", None, str(error))
             taken = Taken(origin=origin, channel=channel)
-            if delivery.announcement:
-                return self._compare(conn, delivery, taken)
             try:
-                lines = self._lines(delivery.body)
+                *lines, last = self._lines(delivery.body)
+                signed = self._signed_head(last, origin, channel)
                 entries = [self._entry(line, origin, channel) for line in lines]
-                self._check_run(entries, lines)
+                self._check_run(entries, lines, signed.head)
             except BadEntry as error:
                 return self._quarantine(conn, delivery, origin, channel, None, str(error))
-            return self._store(conn, delivery, taken, entries, lines)
+            if not entries:
+                return self._compare(conn, delivery, taken, signed)
+            return self._store(conn, delivery, taken, entries, lines, signed)
 
     def _address(self, delivery: Delivery) -> tuple[str, str]:
         parts = delivery.routing_key.split(".", 2)
@@ -93,9 +96,16 @@ class Receiver:
         if len(body) > MAX_MESSAGE:
             raise BadEntry(f"a message longer than {MAX_MESSAGE} bytes")
         lines = body.split(b"\n")
-        if len(lines) > MAX_ENTRIES:
+        if len(lines) > MAX_ENTRIES + 1:
             raise BadEntry(f"a message with more than {MAX_ENTRIES} entries")
         return lines
+
+    def _signed_head(self, line: bytes, origin: str, channel: str) -> SignedHead:
+        signed = head.read(line, origin, channel)
+        organisation = origin.split(".")[0]
+        if not self.verify(organisation, signed.key, signed.signature, signed.head.statement()):
+            raise BadEntry("a head that is not signed with a valid key of its origin")
+        return signed
 
     def _entry(self, line: bytes, origin: str, channel: str) -> Entry:
         entry = decode(line)
@@ -107,12 +117,18 @@ class Receiver:
             raise BadEntry("a box that is sealed for somebody else")
         return entry
 
-    def _check_run(self, entries: list[Entry], lines: list[bytes]) -> None:
+    def _check_run(self, entries: list[Entry], lines: list[bytes], signed: Head) -> None:
         for before, entry, line in zip(entries, entries[1:], lines, strict=False):
             if entry.number != before.number + 1 or entry.epoch != before.epoch:
                 raise BadEntry("entries that do not follow each other")
             if entry.previous != hash_of(line):
                 raise BadEntry("entries whose chain is broken")
+        if entries and (entries[-1].epoch, entries[-1].number, hash_of(lines[-1])) != (
+            signed.epoch,
+            signed.number,
+            signed.hash,
+        ):
+            raise BadEntry("entries that do not lead to the signed head")
 
     def _store(
         self,
@@ -121,6 +137,7 @@ class Receiver:
         taken: Taken,
         entries: list[Entry],
         lines: list[bytes],
+        signed: SignedHead,
     ) -> Taken:
         origin, channel = taken.origin, taken.channel
         row = conn.execute(
@@ -129,7 +146,7 @@ class Receiver:
             [origin, channel],
             prepare=True,
         ).fetchone()
-        epoch, next_number, head, state = row or (entries[0].epoch, 1, b"", "flowing")
+        epoch, next_number, head_hash, state = row or (entries[0].epoch, 1, b"", "flowing")
         if row is None:
             conn.execute(
                 "insert into inbox_channel (origin, channel, epoch) values (%s, %s, %s)",
@@ -155,18 +172,20 @@ class Receiver:
                 conn, delivery, origin, channel, known[0][0].number, "a number with other bytes"
             )
         taken.duplicates = len(known)
-        if fresh and fresh[0][0].previous != bytes(head):
+        if fresh and fresh[0][0].previous != bytes(head_hash):
             self._halt(conn, taken, "frozen")
             return self._quarantine(
                 conn, delivery, origin, channel, fresh[0][0].number, "a chain that does not join"
             )
         good, fault = self._keep_contracts(fresh)
         self._insert(conn, taken, good, known)
+        if fault is None and good:
+            self._keep_signature(conn, taken, signed)
         if fault is not None:
             entry, reason = fault
             self._halt(conn, taken, "waiting")
             line = dict(zip((e.number for e in entries), lines, strict=True))[entry.number]
-            one = Delivery(routing_key=delivery.routing_key, user=delivery.user, body=line)
+            one = replace(delivery, body=line)
             quarantined = self._quarantine(conn, one, origin, channel, entry.number, reason)
             taken.quarantined = quarantined.quarantined
         return taken
@@ -262,25 +281,37 @@ class Receiver:
             )
         taken.stored = len(good)
 
-    def _compare(self, conn: Connection, delivery: Delivery, taken: Taken) -> Taken:
-        """An origin says how far its channel is: ask for what has not come."""
-        try:
-            head = strictjson.loads(delivery.body, max_bytes=1_000)
-            number = head["number"]
-            if not isinstance(number, int) or isinstance(number, bool):
-                raise TypeError
-        except (strictjson.NotStrictJson, KeyError, TypeError):
-            return self._quarantine(
-                conn, delivery, taken.origin, taken.channel, None, "a head that cannot be read"
-            )
+    def _compare(
+        self, conn: Connection, delivery: Delivery, taken: Taken, signed: SignedHead
+    ) -> Taken:
+        """An origin says how far its channel is: ask for what has not come, freeze at a fork."""
         row = conn.execute(
-            "select next_number, state from inbox_channel where origin = %s and channel = %s",
+            "select epoch, next_number, head_hash, state from inbox_channel"
+            " where origin = %s and channel = %s",
             [taken.origin, taken.channel],
         ).fetchone()
-        next_number, state = row or (1, "flowing")
-        if number >= next_number and state == "flowing":
+        told = signed.head
+        epoch, next_number, head_hash, state = row or (told.epoch, 1, b"", "flowing")
+        forked = told.number == next_number - 1 and told.hash != bytes(head_hash)
+        if told.epoch != epoch or forked:
+            self._halt(conn, taken, "frozen")
+            reason = "a head of another history than the one that was told"
+            return self._quarantine(
+                conn, delivery, taken.origin, taken.channel, told.number, reason
+            )
+        if told.number == next_number - 1:
+            self._keep_signature(conn, taken, signed)
+        elif told.number >= next_number and state == "flowing":
             taken.ask_from = next_number
         return taken
+
+    def _keep_signature(self, conn: Connection, taken: Taken, signed: SignedHead) -> None:
+        conn.execute(
+            "update inbox_channel set signed_number = %s, signed_key = %s, signature = %s"
+            " where origin = %s and channel = %s",
+            [signed.head.number, signed.key, signed.signature, taken.origin, taken.channel],
+            prepare=True,
+        )
 
     def _halt(self, conn: Connection, taken: Taken, state: str) -> None:
         conn.execute(

@@ -2,7 +2,11 @@
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+from togheter_shared.privacy.keys import is_signed, key_id
 
 
 class RegistryUnreadable(Exception):
@@ -10,15 +14,30 @@ class RegistryUnreadable(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SigningKey:
+    """A public key, and from when until when what it signs is believed; None: without end."""
+
+    key: str
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def is_valid(self, at: datetime) -> bool:
+        return (self.since is None or self.since <= at) and (self.until is None or at < self.until)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Organisation:
-    """A partner. Keys are base64; `reporting` is true for the one that hosts reporting."""
+    """A partner. Keys are base64; `reporting` is true for the one that hosts reporting.
+
+    It may have several keys to sign with: an old one stays until what it signed has arrived.
+    """
 
     id: str
     name: str
     services: tuple[str, ...]
     reporting: bool
     seal_key: str
-    sign_key: str
+    sign_keys: tuple[SigningKey, ...]
 
 
 @dataclass(frozen=True)
@@ -28,6 +47,15 @@ class Network:
     def organisation(self, id_: str) -> Organisation | None:
         """The organisation of that id, or None when it is not in the registry."""
         return next((found for found in self.organisations if found.id == id_), None)
+
+    def is_signed(self, organisation: str, key: str, signature: bytes, message: bytes) -> bool:
+        """Whether `message` is signed with a key of that organisation that is valid now."""
+        found, now = self.organisation(organisation), datetime.now(UTC)
+        return found is not None and any(
+            key_id(candidate.key) == key and is_signed(candidate.key, signature, message)
+            for candidate in found.sign_keys
+            if candidate.is_valid(now)
+        )
 
     def channels_read_by(self, organisation: str) -> set[str]:
         """What that organisation may read of everybody."""
@@ -49,7 +77,7 @@ def load_network(path: Path) -> Network:
                     services=tuple(item["services"]),
                     reporting=bool(item.get("reporting", False)),
                     seal_key=item["seal_key"],
-                    sign_key=item["sign_key"],
+                    sign_keys=tuple(_signing_key(key) for key in item["sign_keys"]),
                 )
                 for item in document["organisations"]
             )
@@ -59,3 +87,13 @@ def load_network(path: Path) -> Network:
             f"the network's registry {path} cannot be read ({type(error).__name__});"
             " ask the municipality for a new copy"
         ) from None
+
+
+def _signing_key(item: dict[str, Any]) -> SigningKey:
+    times = [datetime.fromisoformat(item[name]) if name in item else None for name in _TIMES]
+    if any(time is not None and time.tzinfo is None for time in times):
+        raise ValueError("a time without its zone")
+    return SigningKey(key=item["key"], since=times[0], until=times[1])
+
+
+_TIMES = ("from", "until")

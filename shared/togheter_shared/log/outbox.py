@@ -1,10 +1,13 @@
 """What the relay reads from the feed: what was not published yet, and what somebody asked for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
 
 from psycopg import Connection
 
-from togheter_shared.contracts import strictjson
+from togheter_shared.log.head import Head, Signer
 
 MESSAGE_ENTRIES = 200
 MESSAGE_BYTES = 524_288
@@ -12,12 +15,25 @@ MESSAGE_BYTES = 524_288
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """Consecutive entries of one channel, as the body of one message; `last` is its last number."""
+    """Consecutive entries of one channel; `last` is the last one's number, `head_hash` its hash."""
 
     channel: str
+    epoch: UUID
     first: int
     last: int
-    body: bytes
+    head_hash: bytes
+    lines: tuple[bytes, ...]
+
+    def body(self, origin: str, signer: Signer) -> bytes:
+        """The body of a message: the entries, a line each, and the signed head that covers them."""
+        head = Head(
+            origin=origin,
+            channel=self.channel,
+            epoch=self.epoch,
+            number=self.last,
+            hash=self.head_hash,
+        )
+        return b"\n".join([*self.lines, signer.sign(head)])
 
 
 def behind(conn: Connection) -> list[tuple[str, int]]:
@@ -33,28 +49,36 @@ def behind(conn: Connection) -> list[tuple[str, int]]:
 def runs(conn: Connection, channel: str, after: int, *, limit: int = 2_000) -> list[Run]:
     """The next entries of a channel after number `after`, packed into messages."""
     rows = conn.execute(
-        "select f.number, f.entry from feed f join feed_channel c using (channel, epoch)"
+        "select f.number, f.entry, epoch, f.hash from feed f"
+        " join feed_channel c using (channel, epoch)"
         " where channel = %s and number > %s order by number limit %s",
         [channel, after, limit],
         prepare=True,
     ).fetchall()
     found: list[Run] = []
-    lines: list[bytes] = []
-    size = 0
-    for number, entry in rows:
-        line = bytes(entry)
-        if lines and (len(lines) >= MESSAGE_ENTRIES or size + len(line) > MESSAGE_BYTES):
-            found.append(_run(channel, number - 1, lines))
-            lines, size = [], 0
-        lines.append(line)
-        size += len(line) + 1
-    if lines:
-        found.append(_run(channel, rows[-1][0], lines))
+    start = size = 0
+    for index, (_, entry, _, _) in enumerate(rows):
+        if index > start and (
+            index - start >= MESSAGE_ENTRIES or size + len(entry) > MESSAGE_BYTES
+        ):
+            found.append(_run(channel, rows[start:index]))
+            start, size = index, 0
+        size += len(entry) + 1
+    if rows:
+        found.append(_run(channel, rows[start:]))
     return found
 
 
-def _run(channel: str, last: int, lines: list[bytes]) -> Run:
-    return Run(channel=channel, first=last - len(lines) + 1, last=last, body=b"\n".join(lines))
+def _run(channel: str, rows: Sequence[Any]) -> Run:
+    last, _, epoch, head_hash = rows[-1]
+    return Run(
+        channel=channel,
+        epoch=epoch,
+        first=rows[0][0],
+        last=last,
+        head_hash=bytes(head_hash),
+        lines=tuple(bytes(row[1]) for row in rows),
+    )
 
 
 def mark_published(conn: Connection, channel: str, last: int) -> None:
@@ -67,21 +91,20 @@ def mark_published(conn: Connection, channel: str, last: int) -> None:
     )
 
 
-def heads_to_announce(conn: Connection, seconds: float) -> list[tuple[str, bytes]]:
-    """Channels that were silent for `seconds`, with the announcement of their head; notes it."""
+def heads_to_announce(conn: Connection, origin: str, seconds: float) -> list[Head]:
+    """The published heads of channels that were silent for `seconds`; notes that they are told."""
     rows = conn.execute(
-        "update feed_channel set announced_at = clock_timestamp()"
-        " where announced_at < clock_timestamp() - make_interval(secs => %s)"
-        " and published_number > 0 returning channel, epoch, published_number",
+        "update feed_channel c set announced_at = clock_timestamp() from feed f"
+        " where c.announced_at < clock_timestamp() - make_interval(secs => %s)"
+        " and f.channel = c.channel and f.epoch = c.epoch and f.number = c.published_number"
+        " returning c.channel, c.epoch, c.published_number, f.hash",
         [seconds],
         prepare=True,
     ).fetchall()
-    return [(row[0], head(str(row[1]), row[2])) for row in rows]
-
-
-def head(epoch: str, number: int) -> bytes:
-    """The body of an announcement."""
-    return strictjson.canonical({"epoch": epoch, "number": number})
+    return [
+        Head(origin=origin, channel=row[0], epoch=row[1], number=row[2], hash=bytes(row[3]))
+        for row in rows
+    ]
 
 
 def note_request(conn: Connection, requester: str, channel: str, from_number: int) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.hpke import (
@@ -100,6 +104,26 @@ def unseal(private_key: str, sealed: bytes, info: bytes) -> bytes:
         raise Unsealable(
             "what was sealed does not open: it is for another key or place, or was changed"
         ) from None
+
+
+def sign(private_key: str, message: bytes) -> bytes:
+    """The Ed25519 signature (64 bytes) of `message` with a private signing key (base64)."""
+    return Ed25519PrivateKey.from_private_bytes(b64decode(private_key)).sign(message)
+
+
+def is_signed(public_key: str, signature: bytes, message: bytes) -> bool:
+    """Whether `signature` is that of `message` by the owner of the public key (base64)."""
+    try:
+        key = Ed25519PublicKey.from_public_bytes(b64decode(public_key, validate=True))
+        key.verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def key_id(public_key: str) -> str:
+    """A short name of a public key (base64): the first 16 hex digits of its SHA-256."""
+    return hashlib.sha256(b64decode(public_key)).hexdigest()[:16]
 
 
 def _public_key(text: str) -> MLKEM768X25519PublicKey:

@@ -122,11 +122,13 @@ class Program:
             stop(f"the database does not answer ({type(error).__name__}); check DATABASE_URL")
 
     def engine(self, roles: frozenset[str]) -> "Engine":
+        from togheter_shared.log.head import Signer
         from togheter_shared.log.network import load_network
-        from togheter_shared.privacy.keys import load_keys
+        from togheter_shared.privacy.keys import key_id, load_keys
         from togheter_shared.run.engine import Engine, Place
 
         settings = self.configure_logs()
+        keys = load_keys(settings.keys)
         return Engine(
             service=self.service,
             place=Place(
@@ -134,7 +136,8 @@ class Program:
                 database_url=settings.database_url,
                 amqp_url=settings.amqp_url,
                 network=load_network(settings.network),
-                seal_private_key=load_keys(settings.keys).seal_private,
+                seal_private_key=keys.seal_private,
+                signer=Signer(key=key_id(keys.sign_public), private_key=keys.sign_private),
             ),
             roles=roles,
         )

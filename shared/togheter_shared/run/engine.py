@@ -18,6 +18,7 @@ from togheter_shared.contracts import strictjson
 from togheter_shared.log import bus, outbox
 from togheter_shared.log.feed import WAKE_CHANNEL, number_pending
 from togheter_shared.log.follow import follow
+from togheter_shared.log.head import Signer
 from togheter_shared.log.inbox import Delivery, Receiver, may_ask
 from togheter_shared.log.network import Network
 from togheter_shared.log.sealing import open_box, seal_for
@@ -42,6 +43,7 @@ class Place:
     amqp_url: str
     network: Network
     seal_private_key: str
+    signer: Signer
     head_seconds: float = 60.0
 
 
@@ -134,7 +136,7 @@ class Engine:
             runs = outbox.runs(conn, channel, published)
             try:
                 for run in runs:
-                    publisher.publish(self._key(channel), bus.FEED, run.body)
+                    publisher.publish(self._key(channel), bus.FEED, self._body(run))
                 publisher.confirm()
             except bus.NotTaken:
                 silent[channel] = time.monotonic() + 2.0
@@ -150,24 +152,28 @@ class Engine:
             with contextlib.suppress(bus.NotTaken):
                 while runs := outbox.runs(conn, channel, after):
                     for run in runs:
-                        publisher.publish(self._key(channel), bus.FEED, run.body)
+                        publisher.publish(self._key(channel), bus.FEED, self._body(run))
                     publisher.confirm()
                     after = runs[-1].last
             outbox.request_done(conn, id_)
         return bool(asked)
 
     def _announce(self, conn: Connection, publisher: bus.Publisher) -> None:
-        for channel, body in outbox.heads_to_announce(conn, self.place.head_seconds):
+        for head in outbox.heads_to_announce(conn, self._origin, self.place.head_seconds):
             with contextlib.suppress(bus.NotTaken):
-                publisher.publish(self._key(channel), bus.HEAD, body)
+                publisher.publish(self._key(head.channel), bus.FEED, self.place.signer.sign(head))
                 publisher.confirm()
 
     def _receive(self) -> None:
         channels = self._channels()
         receiver = Receiver(
-            self.place.organisation, frozenset(channels), self.service.reads, self._open_box
+            self.place.organisation,
+            frozenset(channels),
+            self.service.reads,
+            self._open_box,
+            self.place.network.is_signed,
         )
-        name = f"{self.place.organisation}.{self.service.name}"
+        name = self._origin
         with self._database() as conn, self._broker() as broker:
             publisher = bus.Publisher(broker, self.place.organisation)
             self._consume(
@@ -207,7 +213,6 @@ class Engine:
                 routing_key=str(message.delivery_info.get("routing_key", "")),
                 user=str(message.properties.get("user_id", "")),
                 body=bus.body_of(message),
-                announcement=message.content_type == bus.HEAD,
             ),
         )
         if taken.quarantined is not None:
@@ -272,7 +277,7 @@ class Engine:
                 "select origin, channel from inbox_channel where state <> 'flowing'"
             ).fetchall()
         }
-        me = f"{self.place.organisation}.{self.service.name}"
+        me = self._origin
         for organisation in self.place.network.organisations:
             for service in organisation.services:
                 origin = f"{organisation.id}.{service}"
@@ -290,8 +295,15 @@ class Engine:
         place = self.place
         return open_box(place.seal_private_key, place.organisation, event_id, type_, box)
 
+    @property
+    def _origin(self) -> str:
+        return f"{self.place.organisation}.{self.service.name}"
+
+    def _body(self, run: outbox.Run) -> bytes:
+        return run.body(self._origin, self.place.signer)
+
     def _key(self, channel: str) -> str:
-        return f"{self.place.organisation}.{self.service.name}.{channel}"
+        return f"{self._origin}.{channel}"
 
     def _database(self) -> Connection:
         return psycopg.connect(
