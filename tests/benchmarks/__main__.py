@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 
-from tests.benchmarks import append, publish
+from tests.benchmarks import append, imports, latency, publish
 from tests.benchmarks.measure import Result, alone, say
 
 
@@ -42,6 +42,8 @@ def main() -> int:
 BENCHMARKS: dict[str, Callable[[], Iterator[Result]]] = {
     "append": append.run,
     "publish": publish.run,
+    "import": imports.run,
+    "latency": latency.run,
 }
 
 if __name__ == "__main__":

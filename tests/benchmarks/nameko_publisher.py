@@ -31,14 +31,19 @@ class Bench:
 
 
 def main(url: str) -> None:
-    """The document is the first line; then a number a line, answered with seconds."""
+    """The document is the first line; then a line each: a number of events, or the id of one;
+    answered with seconds."""
     container = ServiceContainer(Bench, {"AMQP_URI": url})
     container.start()
     document = json.loads(sys.stdin.readline())
     print("ready", flush=True)
     with entrypoint_hook(container, "emit") as emit:
         for line in sys.stdin:
-            print(emit(int(line), document), flush=True)
+            word = line.strip()
+            if word.isdecimal():
+                print(emit(int(word), document), flush=True)
+            else:
+                print(emit(1, {**document, "id": word}), flush=True)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from unittest.mock import patch
 from uuid import uuid4
 
 import psycopg
@@ -26,17 +27,19 @@ from tests.benchmarks.measure import (
 
 from togheter_shared.log import bus, outbox
 from togheter_shared.log.feed import number_pending
+from togheter_shared.log.head import Signer
 from togheter_shared.log.migrate import migrate
 from togheter_shared.log.store import Context, append
+from togheter_shared.privacy.keys import generate_keys, key_id
 from togheter_shared.testing.databases import ServiceDatabase
-from togheter_shared.testing.signing import SIGNER, message
 
 ENTRIES = 20_000
 """Published by ours in a round; one by one, and by the peer, as many as take about two seconds."""
 ONE_BY_ONE = 4_000
 PEER = 1_500
 CHANNEL = "reporting"
-KEY = f"comune.bench.{CHANNEL}"
+ORIGIN = "comune.bench"
+KEY = f"{ORIGIN}.{CHANNEL}"
 QUEUE = "comune.bench"
 ORIGIN = "comune.bench"
 THEIR_QUEUE = "peer.bench"
@@ -54,6 +57,8 @@ def run() -> Iterator[Result]:
         conn = stack.enter_context(psycopg.connect(place.url, autocommit=True))
         connection = stack.enter_context(bus.connect(rabbit.amqp_url_for("comune"), heartbeat=0))
         publisher = bus.Publisher(connection, "comune")
+        keys = generate_keys()
+        signer = Signer(key=key_id(keys["sign_public"]), private_key=keys["sign_private"])
         peer = stack.enter_context(nameko(rabbit.admin_url, example(conn)))
         channel.queue_declare(
             THEIR_QUEUE, durable=True, auto_delete=False, arguments={"x-queue-type": "quorum"}
@@ -78,8 +83,8 @@ def run() -> Iterator[Result]:
 
         rates = in_turns(
             {
-                "ours": lambda: ours(lambda: as_the_relay(conn, publisher)),
-                "one entry per message": lambda: ours(lambda: one_by_one(conn, publisher)),
+                "ours": lambda: ours(lambda: as_the_relay(conn, publisher, signer, ENTRIES)),
+                "one entry per message": lambda: ours(lambda: one_by_one(conn, publisher, signer)),
                 "nameko": theirs,
             }
         )
@@ -123,32 +128,25 @@ def example(conn: psycopg.Connection) -> str:
     return outbox.runs(conn, CHANNEL, 0, limit=1)[0].lines[0].decode()
 
 
-def as_the_relay(conn: psycopg.Connection, publisher: bus.Publisher) -> int:
-    """What `togheter_shared.run.engine` does with a backlog: read, publish, confirm, note."""
+def as_the_relay(
+    conn: psycopg.Connection, publisher: bus.Publisher, signer: Signer, most: int
+) -> int:
+    """What the engine's relay does with a backlog: read, sign, publish, confirm, note."""
     done = 0
-    while behind := outbox.behind(conn):
-        for channel, published in behind:
-            runs = outbox.runs(conn, channel, published)
-            for run in runs:
-                publisher.publish(KEY, bus.FEED, run.body(ORIGIN, SIGNER))
-            publisher.confirm()
-            outbox.mark_published(conn, channel, runs[-1].last)
-            done += runs[-1].last - published
-    return done
-
-
-def one_by_one(conn: psycopg.Connection, publisher: bus.Publisher) -> int:
-    """The same for the first `ONE_BY_ONE` entries, each in a message of its own."""
-    done = 0
-    while done < ONE_BY_ONE:
+    while done < most:
         runs = outbox.runs(conn, CHANNEL, done)
         for run in runs:
-            for line in run.lines:
-                publisher.publish(KEY, bus.FEED, message(ORIGIN, CHANNEL, line))
+            publisher.publish(KEY, bus.FEED, run.body(ORIGIN, signer))
         publisher.confirm()
         outbox.mark_published(conn, CHANNEL, runs[-1].last)
         done = runs[-1].last
     return done
+
+
+def one_by_one(conn: psycopg.Connection, publisher: bus.Publisher, signer: Signer) -> int:
+    """The same with one entry in each message, and so a signature for each."""
+    with patch.object(outbox, "MESSAGE_ENTRIES", 1):
+        return as_the_relay(conn, publisher, signer, ONE_BY_ONE)
 
 
 @contextmanager
@@ -156,7 +154,7 @@ def nameko(url: str, document: str) -> Iterator[Callable[[int | str], float]]:
     """The peer in a process of its own, made cooperative as it wants; seconds that n events
     took, or one event with that id."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.benchmarks.nameko_publisher", url],
+        [sys.executable, "-Wignore", "-m", "tests.benchmarks.nameko_publisher", url],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
