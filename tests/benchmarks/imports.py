@@ -42,12 +42,14 @@ def run() -> Iterator[Result]:
             cells = sql.SQL(", ").join(
                 sql.SQL("{} text").format(sql.Identifier(c)) for c in columns
             )
-            conn.execute(sql.SQL("create table row (id bigserial primary key, {})").format(cells))
+            conn.execute(
+                sql.SQL("create table register_row (id bigserial primary key, {})").format(cells)
+            )
 
         def ours() -> float:
             with prepared(server, "ponte", "intake", "amqp://nobody@127.0.0.1:1/") as intake:
                 for name in register.doors():
-                    intake.run("doors", "open", name)
+                    intake.run("doors", "add", name)
                 refused = FOLDER / f"refused-{next(numbers)}.csv"
                 began = time.monotonic()
                 told = intake.run(
@@ -63,7 +65,9 @@ def run() -> Iterator[Result]:
             return ROWS / seconds
 
         rates = in_turns(
-            {"ours": ours, "csv+insert": lambda: insert(plain.owner_url, path)}, min(ROUNDS, 5)
+            {"ours": ours, "csv+insert": lambda: insert(plain.owner_url, path)},
+            min(ROUNDS, 5),
+            warm_up=False,
         )
     say(f"  accepted {accepted[-1]:,} of {ROWS:,}")
     yield result(
@@ -85,7 +89,7 @@ def insert(url: str, path: Path) -> float:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, delimiter=";")
             names = list(reader.fieldnames or ())
-            statement = sql.SQL("insert into row ({}) values ({})").format(
+            statement = sql.SQL("insert into register_row ({}) values ({})").format(
                 sql.SQL(", ").join(map(sql.Identifier, names)),
                 sql.SQL(", ").join([sql.Placeholder()] * len(names)),
             )

@@ -29,6 +29,7 @@ from tests.benchmarks.publish import nameko
 PER_SECOND = 20
 SECONDS = 6.0
 POLL = 0.005
+HANDLER = "tests.benchmarks.nameko_handler"
 FIGURE = "report_accesses.access"
 NAME = "nameko 2.14.1, dispatch and one insert"
 

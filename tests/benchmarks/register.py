@@ -1,4 +1,4 @@
-"""A register of any length, with the shapes of the demonstration's: the same seed, the same file."""
+"""A register of any length, shaped as the demonstration's; the same seed gives the same file."""
 
 import csv
 import random
