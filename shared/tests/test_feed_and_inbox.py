@@ -16,8 +16,9 @@ from togheter_shared.log.entry import BadEntry, decode, encode, hash_of
 from togheter_shared.log.feed import number_pending
 from togheter_shared.log.follow import follow
 from togheter_shared.log.head import Head, Signer
-from togheter_shared.log.inbox import Delivery, Receiver, Taken, discard, quarantined, resolve
+from togheter_shared.log.inbox import Delivery, Receiver, Taken
 from togheter_shared.log.migrate import migrate
+from togheter_shared.log.quarantine import discard, quarantined, resolve
 from togheter_shared.log.store import Context, execute
 from togheter_shared.privacy.keys import generate_keys, key_id
 from togheter_shared.testing.databases import ServiceDatabase

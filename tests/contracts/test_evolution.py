@@ -20,13 +20,15 @@ def compatible(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 
     Both ways count: what was stored under `old` is read for ever by `new`, and a partner who has
     not upgraded reads what `new` writes. So a field that both have must be the same in all that it
-    takes, nested parts included: an older program refuses a key that it does not know in there.
+    takes. A nested part may grow as the whole may: readers pass over keys that they do not know.
     """
-    faults = []
+    faults: list[str] = []
     was, now = old.get("properties", {}), new.get("properties", {})
     for name in was:
         if name not in now:
             faults.append(f"{name} was removed")
+        elif "properties" in was[name] and "properties" in now[name]:
+            faults += [f"{name}.{fault}" for fault in compatible(was[name], now[name])]
         elif bare(was[name]) != bare(now[name]):
             faults.append(f"{name} takes something else than before")
     required, before = set(new.get("required", ())), set(old.get("required", ()))
@@ -129,6 +131,7 @@ def without(name: str) -> dict[str, Any]:
         {**OLD, "required": ["kind", "on"]},
         changed("note", type=["null", "string"]),
         changed("kind", enum=["b", "a"]),
+        changed("entry", properties={"x": {"type": "integer"}, "y": {"type": "string"}}),
     ],
 )
 def test_what_both_sides_understand_is_allowed(new: dict[str, Any]) -> None:
@@ -148,7 +151,9 @@ def test_what_both_sides_understand_is_allowed(new: dict[str, Any]) -> None:
         (changed("note", maxLength=300), "note takes"),
         (changed("note", type="string"), "note takes"),
         (changed("note", **{"x-class": "open"}), "note takes"),
-        (changed("entry", properties={"x": {"type": "integer"}, "y": {}}), "entry takes"),
+        (changed("entry", properties={"y": {}}, required=[]), "entry.x was removed"),
+        (changed("entry", properties={"x": {"type": "string"}}), "entry.x takes"),
+        (changed("entry", required=[]), "entry.x may be left out"),
         ({**OLD, "x-audience": []}, "reporting does not get it"),
     ],
 )

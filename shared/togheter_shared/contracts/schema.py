@@ -73,32 +73,40 @@ class Tuple(ma.List):  # type: ignore[type-arg]
         return tuple(super()._deserialize(value, attr, data, **kwargs))
 
 
+Unknown = Literal["exclude", "raise"]
+
+
 @cache
-def schema_of(cls: Any) -> type[Schema]:
+def schema_of(cls: Any, unknown: Unknown = "raise") -> type[Schema]:
     """The marshmallow schema class of a frozen dataclass; loading it gives an instance.
 
     Types understood: str, int, bool, UUID, date, datetime (aware), enumerations (by value),
     `Literal`, `X | None`, `tuple[X, ...]`, nested dataclasses, and `Annotated` with marshmallow
-    validators or a `FieldClass`. A field with a default may be left out.
+    validators or a `FieldClass`. A field with a default may be left out. `unknown` says what to do
+    with a key that the dataclass, or one nested in it, does not know.
     """
     hints = get_type_hints(cls, include_extras=True)
     members: dict[str, Any] = {}
     for item in fields(cls):
         optional = item.default is not MISSING or item.default_factory is not MISSING
         members[item.name] = _field(
-            hints[item.name], required=not optional, metadata=dict(item.metadata)
+            hints[item.name],
+            required=not optional,
+            metadata=dict(item.metadata),
+            unknown=unknown,
         )
 
     def build(self: Schema, data: dict[str, Any], **_: Any) -> Any:
         return cls(**data)
 
     members["build"] = post_load(build)
+    members["Meta"] = type("Meta", (), {"unknown": unknown})
     return type(cls.__name__, (Schema,), members)
 
 
 @cache
-def _schema(cls: Hashable, unknown: Literal["exclude", "raise"]) -> Schema:
-    return schema_of(cls)(unknown=unknown)
+def _schema(cls: Hashable, unknown: Unknown) -> Schema:
+    return schema_of(cls, unknown)()
 
 
 def load(cls: type[T], document: Any) -> T:
@@ -120,8 +128,9 @@ def dump(instance: Any) -> dict[str, Any]:
 
 def json_schema(cls: type, *, closed: bool = True) -> dict[str, Any]:
     """JSON Schema 2020-12 of a dataclass, nested ones inlined; `closed` refuses unknown keys."""
+    unknown: Unknown = "raise" if closed else "exclude"
     document: dict[str, Any] = _converter().schema2jsonschema(  # type: ignore[no-untyped-call]
-        schema_of(cls)()
+        schema_of(cls, unknown)()
     )
     document["title"] = cls.__name__
     if cls.__doc__ and not cls.__doc__.startswith(f"{cls.__name__}("):
@@ -142,7 +151,9 @@ def field_classes(cls: type) -> Mapping[str, FieldClass]:
     return result
 
 
-def _field(hint: Any, *, required: bool, metadata: dict[str, Any]) -> ma.Field[Any]:
+def _field(
+    hint: Any, *, required: bool, metadata: dict[str, Any], unknown: Unknown
+) -> ma.Field[Any]:
     validators: list[Any] = []
     if get_origin(hint) is Annotated:
         hint, *extras = get_args(hint)
@@ -155,7 +166,7 @@ def _field(hint: Any, *, required: bool, metadata: dict[str, Any]) -> ma.Field[A
         if get_origin(hint) in (Union, types.UnionType):
             # Annotated[X | None, …]: the validators are of X
             inner = next(part for part in get_args(hint) if part is not type(None))
-            field = _field(inner, required=required, metadata=metadata)
+            field = _field(inner, required=required, metadata=metadata, unknown=unknown)
             field.allow_none = True
             field.validators.extend(validators)
             return field
@@ -167,7 +178,7 @@ def _field(hint: Any, *, required: bool, metadata: dict[str, Any]) -> ma.Field[A
             raise TypeError(f"a contract cannot hold the type {hint}")
         inner = parts[0]
         if get_origin(inner) is Annotated:
-            field = _field(inner, required=required, metadata=metadata)
+            field = _field(inner, required=required, metadata=metadata, unknown=unknown)
             field.allow_none = True
             return field
         hint = inner
@@ -184,9 +195,9 @@ def _field(hint: Any, *, required: bool, metadata: dict[str, Any]) -> ma.Field[A
         if ellipsis is not Ellipsis:
             raise TypeError(f"a contract cannot hold the type {hint}")
         options["validate"] = validators or validate.Length(max=1_000)
-        return Tuple(_field(item, required=True, metadata={}), **options)
+        return Tuple(_field(item, required=True, metadata={}, unknown=unknown), **options)
     if isinstance(hint, type) and is_dataclass(hint):
-        return ma.Nested(schema_of(hint), **options)
+        return ma.Nested(schema_of(hint, unknown), **options)
     if isinstance(hint, type) and issubclass(hint, Enum):
         return ma.Enum(hint, by_value=True, **options)
     if hint is bool:

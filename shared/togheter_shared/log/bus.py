@@ -1,9 +1,12 @@
 """The bus: connections, queues and confirmed publishing on RabbitMQ, raw bytes only."""
 
+import os
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 import kombu.compression
 from amqp import Channel, Message
@@ -52,6 +55,7 @@ def connect(url: str, *, heartbeat: float = 10.0) -> Iterator[Connection]:
     disarm()
     connection = Connection(
         url,
+        ssl=_tls(url),
         heartbeat=heartbeat,
         connect_timeout=5.0,
         transport_options={"read_timeout": 10, "write_timeout": 30},
@@ -67,6 +71,25 @@ def connect(url: str, *, heartbeat: float = 10.0) -> Iterator[Connection]:
             with suppress(OSError):
                 transport.close()
         connection.collect()
+
+
+def _tls(url: str) -> dict[str, object] | bool:
+    """For amqps: the broker must have a certificate for its name, of an authority that is trusted.
+
+    Left to itself the client checks the authority and not the name. `TOGHETER_BROKER_CA` names a
+    file with the municipality's own authority, `TOGHETER_BROKER_CERT` and `_KEY` a partner's own
+    certificate, where the broker asks for one.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "amqps":
+        return False
+    files = {
+        "ca_certs": os.environ.get("TOGHETER_BROKER_CA"),
+        "certfile": os.environ.get("TOGHETER_BROKER_CERT"),
+        "keyfile": os.environ.get("TOGHETER_BROKER_KEY"),
+    }
+    given = {name: path for name, path in files.items() if path}
+    return {"cert_reqs": ssl.CERT_REQUIRED, "server_hostname": parts.hostname, **given}
 
 
 def exchange() -> Exchange:

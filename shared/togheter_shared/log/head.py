@@ -1,4 +1,4 @@
-"""A signed head: how far a channel is, as its origin signs it. One signature covers a whole run.
+"""A signed head: how far a channel is, as its origin signs it, one signature for a whole run.
 
 Every message ends with one: the entries before it are chained to the hash that it names. A message
 that has nothing else announces how far a silent channel is.

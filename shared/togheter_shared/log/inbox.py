@@ -1,7 +1,7 @@
 """The receiver: takes others' exact bytes, contiguous per channel and once, or quarantines them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -342,84 +342,6 @@ class Receiver:
             ],
         )
         return Taken(origin=origin, channel=channel, quarantined=reason)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Quarantined:
-    """A delivery in quarantine, without its bytes."""
-
-    id: int
-    origin: str
-    channel: str
-    number: int | None
-    reason: str
-    seen: int
-    resolution: str | None = field(default=None)
-
-
-def quarantined(conn: Connection, *, resolved: bool = False) -> list[Quarantined]:
-    """What lies in quarantine, oldest first."""
-    rows = conn.execute(
-        "select id, origin, channel, number, reason, seen, resolution from quarantine"
-        " where (resolved_at is not null) = %s order by id",
-        [resolved],
-    ).fetchall()
-    return [
-        Quarantined(
-            id=row[0],
-            origin=row[1],
-            channel=row[2],
-            number=row[3],
-            reason=row[4],
-            seen=row[5],
-            resolution=row[6],
-        )
-        for row in rows
-    ]
-
-
-def resolve(conn: Connection, id_: int, resolution: str) -> bool:
-    """Mark a quarantined delivery as looked at and let its channel flow: it will be asked for anew.
-
-    An entry that still cannot be taken comes back. Returns False when there is no such delivery.
-    """
-    with conn.transaction():
-        row = conn.execute(
-            "update quarantine set resolved_at = clock_timestamp(), resolution = %s"
-            " where id = %s and resolved_at is null returning origin, channel",
-            [resolution, id_],
-        ).fetchone()
-        if row is None:
-            return False
-        conn.execute(
-            "update inbox_channel set state = 'flowing', asked_at = '-infinity'"
-            " where origin = %s and channel = %s and state = 'waiting'",
-            list(row),
-        )
-    return True
-
-
-def discard(conn: Connection, id_: int, reason: str) -> bool:
-    """Give an entry up for good, with a reason, and go on behind it. False: no such delivery.
-
-    The entry's number is passed over and its chain kept; the bytes stay in quarantine.
-    """
-    with conn.transaction():
-        row = conn.execute(
-            "update quarantine set resolved_at = clock_timestamp(), resolution = %s"
-            " where id = %s and resolved_at is null returning origin, channel, number, body_hash",
-            [f"discarded: {reason}", id_],
-        ).fetchone()
-        if row is None:
-            return False
-        origin, channel, number, body_hash = row
-        conn.execute(
-            "update inbox_channel set state = 'flowing', next_number = next_number + 1,"
-            " head_hash = %s, asked_at = '-infinity' where origin = %s and channel = %s"
-            " and state = 'waiting' and next_number = %s",
-            [body_hash, origin, channel, number],
-        )
-    return True
 
 
 def may_ask(conn: Connection, origin: str, channel: str) -> bool:

@@ -347,7 +347,7 @@ def _quarantine_list(program: Program, as_json: bool) -> None:
     """Show what waits for a person, without its content."""
     from dataclasses import asdict
 
-    from togheter_shared.log.inbox import quarantined
+    from togheter_shared.log.quarantine import quarantined
 
     with program.database() as conn:
         found = quarantined(conn)
@@ -373,13 +373,13 @@ def _settle(name: str, text: str, act: Callable[["Connection", int, str], bool])
 
 
 def _retry(conn: "Connection", id_: int, reason: str) -> bool:
-    from togheter_shared.log.inbox import resolve
+    from togheter_shared.log.quarantine import resolve
 
     return resolve(conn, id_, f"retried: {reason}")
 
 
 def _discard(conn: "Connection", id_: int, reason: str) -> bool:
-    from togheter_shared.log.inbox import discard
+    from togheter_shared.log.quarantine import discard
 
     return discard(conn, id_, reason)
 

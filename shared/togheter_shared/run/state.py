@@ -19,8 +19,7 @@ def health(conn: Connection) -> dict[str, str]:
     result = {"database": "ok"}
     for role in ("sequencer", "relay", "receiver"):
         result[role] = states.get(role, "silent")
-    if "follower" in states:
-        result["follower"] = states["follower"]
+    result |= {role: states[role] for role in ("follower", "background") if role in states}
     return result
 
 
