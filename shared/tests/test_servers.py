@@ -440,3 +440,24 @@ def test_the_same_passwords_give_the_same_definitions() -> None:
 
 def matches(pattern: str, text: str) -> bool:
     return re.search(pattern, text) is not None
+
+
+def test_a_process_that_is_becoming_another_program_is_not_taken_for_gone(tmp_path: Path) -> None:
+    """Its command line is empty for a moment; a broker that starts through scripts shows it."""
+    path = tmp_path / "chain.sh"
+    path.write_text(
+        '[ "$1" -ge 1000 ] && exec -a our-mark sleep 60; exec bash "$0" $(($1+1)) our-mark'
+    )
+    process = subprocess.Popen(["bash", str(path), "0", "our-mark"])
+    try:
+        while process.poll() is None and not slept(process.pid):
+            assert processes.is_ours(process.pid, "our-mark")
+        assert process.poll() is None
+    finally:
+        process.kill()
+        process.wait()
+    assert not processes.is_ours(process.pid, "our-mark")
+
+
+def slept(pid: int) -> bool:
+    return Path(f"/proc/{pid}/comm").read_text() == "sleep\n"

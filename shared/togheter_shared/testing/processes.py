@@ -163,13 +163,22 @@ def identity(user: str | None) -> dict[str, Any]:
 
 
 def is_ours(pid: object, mark: str) -> bool:
-    """Whether the process lives and its command line carries our mark (a folder or its id)."""
+    """Whether the process lives and its command line carries our mark (a folder or its id).
+
+    A process that is just becoming another program has no command line for a moment, and neither
+    has one that has ended: of the first we wait for what it becomes.
+    """
     if not isinstance(pid, int) or pid <= 1:
         return False
-    try:
-        return mark.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:  # gone (a zombie's command line is empty)
-        return False
+    deadline = time.monotonic() + 2
+    while True:
+        try:
+            line = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:
+            return False
+        if line or has_ended(pid) or time.monotonic() > deadline:
+            return mark.encode() in line
+        time.sleep(0.01)
 
 
 def end(pid: object, mark: str, *, first: signal.Signals, patience: float = 30) -> None:
