@@ -446,7 +446,7 @@ def test_a_process_that_is_becoming_another_program_is_not_taken_for_gone(tmp_pa
     """Its command line is empty for a moment; a broker that starts through scripts shows it."""
     path = tmp_path / "chain.sh"
     path.write_text(
-        '[ "$1" -ge 1000 ] && exec -a our-mark sleep 60; exec bash "$0" $(($1+1)) our-mark'
+        '[ "$1" -ge 400 ] && exec -a our-mark sleep 60; exec bash "$0" $(($1+1)) our-mark'
     )
     process = subprocess.Popen(["bash", str(path), "0", "our-mark"])
     try:
