@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import product
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4, uuid5
@@ -404,7 +406,7 @@ def test_an_unknown_door_is_said_beside_the_other_problems_of_the_row(
     door = problems[1]
     assert door.code == "door_unknown"
     assert "«Porta Sociale Centro»?" in door.value_problem
-    assert "togheter-intake doors add" in door.way_out
+    assert "`doors add`" in door.way_out and DOORS[3] in door.way_out
 
 
 def test_a_door_that_is_opened_lets_its_rows_in(conn: psycopg.Connection) -> None:
@@ -420,6 +422,119 @@ def test_equal_anonymous_visits_of_a_day_are_several(conn: psycopg.Connection) -
     assert take(conn, lines({}, {}, {})).summary.anonymous == 3
     assert take(conn, lines({}, {}, {}, {})).summary.document()["already"] == 3
     assert count(conn, "access") == 4
+
+
+AMINA = {"nome": "Amina", "cognome": "Diallo", "data_nascita": "01/05/1990"}
+
+
+def corrected(taken: Taken, folder: Path, **cells: str) -> Path:
+    """The refused file of an import with these cells in every row."""
+    path = taken.write(folder / f"{uuid4()}.csv")
+    rows = list(csv.DictReader(io.StringIO(path.read_text("utf-8-sig"), newline=""), delimiter=";"))
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), delimiter=";")
+        writer.writeheader()
+        writer.writerows(row | cells for row in rows)
+    return path
+
+
+BAD, GOOD = {"minuti": "-30"}, {"minuti": "30"}
+
+
+@pytest.mark.parametrize("master_first", [False, True])
+def test_a_row_corrected_in_both_places_is_one_visit_and_equal_rows_are_several(
+    conn: psycopg.Connection, tmp_path: Path, master_first: bool
+) -> None:
+    open_doors(conn)
+    registers = ("bad", "good bad", "bad good", "bad bad", "good bad good", "bad good bad")
+    for number, (words, person) in enumerate(product(registers, (AMINA, {})), start=1):
+        row = person | {"data": f"{number:02}/02/2022"} | ({"nome": f"A{number}"} if person else {})
+        first = lines(*(row | (GOOD if word == "good" else BAD) for word in words.split()))
+        visits = len(words.split())
+        master = lines(*(row | GOOD for _ in range(visits)))
+        refused = corrected(take(conn, first), tmp_path, **GOOD)
+        files = [master, refused] if master_first else [refused, master]
+        people = count(conn, f"person where given_name <> 'A{number}'")
+        for file in (*files, *files, first, *reversed(files), first):
+            assert take(conn, file).summary.refused == 0
+            assert count(conn, f"access where on_day = '2022-02-{number:02}'") == visits
+            assert count(conn, "person") == people + (visits if person else 0)
+
+
+def test_files_in_any_order_change_nothing_after_the_first_pass(
+    make_intake: Callable[[], ServiceDatabase], tmp_path: Path
+) -> None:
+    one_by_one = [(BAD, BAD, GOOD), (GOOD, BAD, GOOD), (GOOD, GOOD, GOOD)]
+    masters: list[Path | str] = [lines(*rows) for rows in one_by_one]
+    for seed in range(3):
+        with psycopg.connect(make_intake().url, autocommit=True) as conn:
+            open_doors(conn)
+            files = [*masters, corrected(take(conn, masters[0]), tmp_path, **GOOD)]
+            order = random.Random(seed)
+            order.shuffle(files)
+            for _ in range(2):
+                for file in files:
+                    take(conn, file)
+                assert count(conn, "access") == 3
+                order.shuffle(files)
+
+
+def test_the_refused_file_of_a_dry_run_takes_no_equal_row_away(
+    conn: psycopg.Connection, tmp_path: Path
+) -> None:
+    open_doors(conn)
+    register = lines(GOOD, BAD)
+    refused = corrected(take(conn, register, dry_run=True), tmp_path, **GOOD)
+    for file in (refused, register, refused, register):
+        assert take(conn, file).summary.refused == 0
+    assert count(conn, "access") == 2
+
+
+def test_a_row_added_to_the_refused_file_is_a_visit_of_its_own(
+    conn: psycopg.Connection, tmp_path: Path
+) -> None:
+    open_doors(conn)
+    refused = corrected(take(conn, lines(BAD)), tmp_path, **GOOD)
+    text = refused.read_text("utf-8").splitlines()
+    new = ";".join(["", *text[1].split(";")[1:]])
+    for rows in ([text[1], new], [new, text[1]]):
+        refused.write_text("\n".join([text[0], *rows]), "utf-8")
+        take(conn, refused)
+        assert count(conn, "access") == 2
+
+
+def test_a_changed_row_is_a_new_row_and_is_said(conn: psycopg.Connection) -> None:
+    open_doors(conn)
+    code = {"codice_fiscale": "STP1234567890123"}
+    twice_in_one_register = lines(AMINA, AMINA | {"note": "di nuovo"}, code, {})
+    assert not take(conn, twice_in_one_register).summary.warnings
+    changed = lines(AMINA | {"note": "cambiata"}, code | {"note": "x"}, {"note": "y"})
+    rehearsed = take(conn, changed, dry_run=True).summary
+    summary = take(conn, changed).summary
+    assert rehearsed.warnings == summary.warnings == {"same_visit_again": 2}
+    assert summary.accepted == 3
+    assert not take(conn, lines(AMINA | {"data": "02/02/2022"})).summary.warnings
+
+
+def test_statistics_of_empty_tables_do_not_make_an_import_quadratic(
+    conn: psycopg.Connection, intake: ServiceDatabase
+) -> None:
+    open_doors(conn)
+    with psycopg.connect(intake.owner_url, autocommit=True) as owner:
+        owner.execute("analyze")
+    rows = 1500
+    people = (
+        {"nome": f"Nome{n}", "cognome": f"Cognome{n}", "data_nascita": "01/05/1990",
+         "codice_fiscale": f"STP{n:013}", "bisogni": "lavoro"}
+        for n in range(rows)
+    )  # fmt: skip
+    assert take(conn, lines(*people)).summary.registered == rows
+    assert conn.execute("show enable_seqscan").fetchone() == ("on",)
+    conn.execute("select pg_stat_force_next_flush()")
+    found = conn.execute(
+        "select relname, seq_tup_read from pg_stat_user_tables where seq_tup_read > %s", [20 * rows]
+    ).fetchall()
+    assert found == []
 
 
 NAMES = (

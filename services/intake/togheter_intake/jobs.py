@@ -142,7 +142,7 @@ def _import(
     try:
         return import_rows(
             conn, register, mapping, context, date.today(), refuse,
-            dry_run=dry_run, progress=progress,
+            dry_run=dry_run, run=job_id, progress=progress,
         )  # fmt: skip
     except ImportStopped as stopped:
         cause = stopped.__cause__

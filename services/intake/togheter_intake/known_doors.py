@@ -10,6 +10,9 @@ from togheter_intake.problems import Problem, shown
 from togheter_intake.register import RawRow
 from togheter_intake.views import name_key
 
+SHOWN = 10
+"""Doors that are named in the problem of a row."""
+
 
 class KnownDoors:
     """Doors by name, compared by normalised spelling."""
@@ -42,8 +45,17 @@ class KnownDoors:
             raw.layout.column("door"),
             "door_unknown",
             f"{shown(name)} non è una Porta Sociale aperta{meant}",
-            "apri la porta con `togheter-intake doors add` o correggi il nome",
+            "correggi il nome, o apri la porta con il comando `doors add` di intake; "
+            + self._open(),
         )
+
+    def _open(self) -> str:
+        """The doors that a name may mean, the first ones by name."""
+        names = sorted(self._names)
+        if not names:
+            return "nessuna porta è ancora aperta"
+        more = f" e altre {len(names) - SHOWN}" if len(names) > SHOWN else ""
+        return f"porte aperte: {', '.join(map(shown, names[:SHOWN]))}{more}"
 
     def _read(self) -> None:
         rows = self._conn.execute("select name_key, door_id, name from door").fetchall()

@@ -29,6 +29,7 @@ class RefusedRows:
         own = (
             row.key,
             str(row.number),
+            str(row.line),
             _joined([problem.column for problem in problems]),
             _joined([problem.value_problem for problem in problems]),
             _joined([problem.way_out for problem in problems]),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 from uuid import UUID, uuid5
 
 import psycopg
@@ -24,6 +25,8 @@ from togheter_intake.recognition import (
 from togheter_intake.register import RawRow
 from togheter_intake.register_rows import RegisterRow, parse_row
 from togheter_intake.rehearsal import Rehearsal
+from togheter_intake.row_receipts import Receipts, receipt_key
+from togheter_intake.rowkeys import GivenKey
 from togheter_intake.service import SERVICE
 from togheter_shared.contracts.intake import Contact, PersonName, SafeContact
 from togheter_shared.decider import Rejected
@@ -44,10 +47,12 @@ class Outcome:
     candidates: tuple[Candidate, ...]
     warnings: tuple[str, ...]
 
-
-def receipt_key(row_key: str) -> str:
-    """The idempotency key of a row."""
-    return f"import:{row_key}"
+    @property
+    def how(self) -> str:
+        """What it counts as."""
+        if self.person_id is None:
+            return "anonymous"
+        return "recognised" if self.recognised else "registered"
 
 
 class Desk:
@@ -60,13 +65,17 @@ class Desk:
         context: Context,
         today: date,
         rehearsal: Rehearsal | None,
+        receipts: Receipts,
     ) -> None:
         self.conn = conn
         self.mapping = mapping
         self.context = context
         self.today = today
         self.rehearsal = rehearsal
+        self.receipts = receipts
         self.doors = KnownDoors(conn)
+        self.taken: set[UUID] = set()
+        """The accesses of this run."""
 
     def take(self, raw: RawRow) -> Outcome | list[Problem] | None:
         """What came of the row; its problems; None when another import took it meanwhile."""
@@ -87,24 +96,43 @@ class Desk:
 
     def record(self, raw: RawRow, row: RegisterRow, door_id: UUID) -> Outcome | None:
         outcomes: list[Outcome] = []
+        claim: tuple[str | None, bool] = (None, False)
 
-        def work() -> None:
-            outcomes.append(self.work(raw, row, door_id))
+        def work() -> dict[str, Any]:
+            nonlocal claim
+            outcomes.clear()
+            claim = self.receipts.claim(raw) if isinstance(raw.key, GivenKey) else (None, False)
+            if claim[1]:
+                return {"run": self.receipts.run, "as": "known"}
+            outcome = self.work(raw, row, door_id)
+            outcomes.append(outcome)
+            return {
+                "run": self.receipts.run,
+                "as": outcome.how,
+                "suspected": len(outcome.candidates),
+                "warnings": list(outcome.warnings),
+            }
 
-        key = receipt_key(raw.key)
+        key, request = receipt_key(raw.key), str(raw.key)
         if self.rehearsal is None:
-            transact(self.conn, SERVICE, work, key=key, request=raw.key)
-            return outcomes[-1] if outcomes else None
-        with self.conn.transaction() as transaction:
-            transact(self.conn, SERVICE, work, key=key, request=raw.key)
-            raise psycopg.Rollback(transaction)
-        return self.rehearsed(row, outcomes[-1]) if outcomes else None
+            transact(self.conn, SERVICE, work, key=key, request=request)
+        else:
+            with self.conn.transaction() as transaction:
+                transact(self.conn, SERVICE, work, key=key, request=request)
+                raise psycopg.Rollback(transaction)
+        self.receipts.claimed(raw, *claim)
+        if not outcomes:
+            return None
+        self.taken.add(access_of(row))
+        return self.rehearsed(row, outcomes[-1])
 
     def work(self, raw: RawRow, row: RegisterRow, door_id: UUID) -> Outcome:
         outcome = Outcome(None, False, (), tuple(warning.code for warning in row.warnings))
         if not row.anonymous:
             outcome = self.person(raw, row, door_id, outcome.warnings)
-        access_id = uuid5(ROWS, f"access {row.key}")
+        if self.same_visit(row, door_id, outcome):
+            outcome = replace(outcome, warnings=(*outcome.warnings, "same_visit_again"))
+        access_id = access_of(row)
         access = RecordAccess(
             access_id=access_id,
             door_id=door_id,
@@ -135,6 +163,28 @@ class Desk:
             )
             handle(self.conn, SERVICE, CASE, case_id, needs, self.context)
         return outcome
+
+    def same_visit(self, row: RegisterRow, door_id: UUID, outcome: Outcome) -> bool:
+        """Whether somebody of that identifier or name was at that door on that day already; rows
+        of this run are not asked, for a register says when somebody came twice."""
+        if outcome.person_id is None:
+            return False
+        name = row.name or PersonName()
+        rows = self.conn.execute(
+            "select a.access_id from access a join person p using (person_id)"
+            " where a.door_id = %(door)s and a.on_day = %(day)s and (p.person_id = %(id)s or"
+            " %(given)s || %(family)s <> '' and lower(p.given_name) = lower(%(given)s)"
+            " and lower(p.family_name) = lower(%(family)s))",
+            {
+                "door": door_id,
+                "day": row.on,
+                "id": outcome.person_id,
+                "given": name.given,
+                "family": name.family,
+            },
+            prepare=True,
+        ).fetchall()
+        return any(found not in self.taken for (found,) in rows)
 
     def person(
         self, raw: RawRow, row: RegisterRow, door_id: UUID, warnings: tuple[str, ...]
@@ -204,6 +254,11 @@ class Desk:
         rehearsal.remember(outcome.person_id, identity, row.identifier)
         candidates = (*outcome.candidates, *more)[:MOST_SUSPICIONS]
         return replace(outcome, candidates=candidates)
+
+
+def access_of(row: RegisterRow) -> UUID:
+    """The id of the access that the row becomes."""
+    return uuid5(ROWS, f"access {row.key}")
 
 
 def identity_of(row: RegisterRow) -> Identity:

@@ -5,37 +5,55 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from togheter_intake.problems import Problem
 
+if TYPE_CHECKING:
+    from togheter_intake.register import RawRow
+
 KEY = "togheter_chiave"
 NUMBER = "togheter_riga"
+LINE = "togheter_linea"
 COLUMN = "togheter_colonna"
 PROBLEM = "togheter_problema"
 WAY_OUT = "togheter_rimedio"
-OWN_COLUMNS = (KEY, NUMBER, COLUMN, PROBLEM, WAY_OUT)
+OWN_COLUMNS = (KEY, NUMBER, LINE, COLUMN, PROBLEM, WAY_OUT)
 """The columns that the file of refused rows has beside those of the register."""
 
 _KEY = re.compile(r"[0-9a-f]{64}")
 
 
-def row_key(fields: Sequence[tuple[str, str]], rest: Sequence[str], ordinal: int) -> str:
-    """SHA-256, in hexadecimal, of what the row says; columns in another order change nothing.
+class GivenKey(str):
+    """A key that stood in the file: the row was refused before, and may say something else now."""
 
-    `ordinal` tells equal rows of one file apart: two anonymous visits on a day are two visits.
+    __slots__ = ()
+
+
+class Content:
+    """What a row says; columns in another order change nothing.
+
+    `fields` is what the columns of the mapping say, `rest` what stands behind the last column.
     """
-    return _numbered(_content(fields, rest), ordinal)
 
+    def __init__(self, fields: Sequence[tuple[str, str]], rest: Sequence[str]) -> None:
+        content = [sorted((field, text.strip()) for field, text in fields), list(rest)]
+        self._hash = hashlib.sha256(json.dumps(content).encode("ascii"))
+        self.digest = self._hash.digest()[:16]
 
-def _content(fields: Sequence[tuple[str, str]], rest: Sequence[str]) -> "hashlib._Hash":
-    content = [sorted((field, text.strip()) for field, text in fields), list(rest)]
-    return hashlib.sha256(json.dumps(content).encode("ascii"))
+    @classmethod
+    def of(cls, raw: "RawRow") -> "Content":
+        """What that row says now, whatever its key."""
+        rest = raw.cells[len(raw.layout.header) :]
+        fields = [(field, raw.text(field)) for field in raw.layout.places]
+        return cls(fields, rest if any(rest) else ())
 
-
-def _numbered(content: "hashlib._Hash", ordinal: int) -> str:
-    whole = content.copy()
-    whole.update(f" {ordinal}".encode("ascii"))
-    return whole.hexdigest()
+    def key(self, ordinal: int) -> str:
+        """SHA-256, in hexadecimal. `ordinal` tells equal rows of one file apart: two anonymous
+        visits on a day are two visits."""
+        whole = self._hash.copy()
+        whole.update(f" {ordinal}".encode("ascii"))
+        return whole.hexdigest()
 
 
 class RowKeys:
@@ -48,10 +66,7 @@ class RowKeys:
     def key(
         self, given: str, fields: Sequence[tuple[str, str]], rest: Sequence[str]
     ) -> tuple[str, Problem | None]:
-        """The key of a row: the one that stands in the file of refused rows, else its own.
-
-        `fields` is what the columns of the mapping say, `rest` what stands behind the last column.
-        """
+        """The key of a row: the one that stands in the file of refused rows, else its own."""
         if not given:
             return self._own(fields, rest), None
         if not _KEY.fullmatch(given):
@@ -69,10 +84,9 @@ class RowKeys:
                 "se questa riga è un altro accesso, svuota la cella della chiave",
             )
         self._given.add(bytes.fromhex(given))
-        return given, None
+        return GivenKey(given), None
 
     def _own(self, fields: Sequence[tuple[str, str]], rest: Sequence[str]) -> str:
-        content = _content(fields, rest)
-        digest = content.digest()[:16]
-        self._seen[digest] += 1
-        return _numbered(content, self._seen[digest])
+        content = Content(fields, rest)
+        self._seen[content.digest] += 1
+        return content.key(self._seen[content.digest])

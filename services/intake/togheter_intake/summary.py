@@ -21,6 +21,9 @@ WARNINGS = {
     "recognised_other_birth": (
         "stesso identificativo di una persona registrata con un'altra data di nascita"
     ),
+    "same_visit_again": (
+        "stesso giorno, porta e persona già registrati: una riga cambiata è una riga nuova"
+    ),
 }
 """What the codes of warnings mean."""
 
