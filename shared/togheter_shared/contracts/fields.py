@@ -26,4 +26,5 @@ DISCLOSED = FieldClass.DISCLOSED
 Code = Annotated[str, validate.Length(min=1, max=100)]
 """A short technical text: an organisation, a language code, a reason code."""
 ShortText = Annotated[str, validate.Length(max=200)]
+MediumText = Annotated[str, validate.Length(max=500)]
 LongText = Annotated[str, validate.Length(max=10_000)]

@@ -7,7 +7,7 @@ from typing import Annotated
 from uuid import UUID
 
 from togheter_shared.contracts.contract import Audience, Contract
-from togheter_shared.contracts.fields import PERSONAL, Code, LongText, ShortText
+from togheter_shared.contracts.fields import PERSONAL, Code, LongText, MediumText, ShortText
 
 
 class Sex(StrEnum):
@@ -96,9 +96,9 @@ class DuplicateDecision(StrEnum):
 class PersonName:
     """A full name as the person gives it; every part is optional, in any script."""
 
-    given: ShortText = ""
-    family: ShortText = ""
-    native: ShortText = ""
+    given: MediumText = ""
+    family: MediumText = ""
+    native: MediumText = ""
     """The same name in the person's own script, when it is written beside a Latin one."""
 
     @property
