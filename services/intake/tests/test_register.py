@@ -185,6 +185,15 @@ def test_a_file_of_windows_is_read() -> None:
     assert [row.text("family") for row in register] == ["Traoré"]
 
 
+def test_rows_of_windows_in_a_file_of_utf_8_do_not_garble_the_others() -> None:
+    header = [";".join(HEADER).encode()]
+    ours = [line(family="Traoré").encode()] * 3
+    theirs = [line(family="Keïta").encode("cp1252")] * 4
+    register = read_register(b"\n".join([*header, *ours, *theirs]), MAPPING)
+    assert register.encoding == "utf-8"
+    assert [row.text("family") for row in register] == ["Traoré"] * 3 + ["Ke\udcefta"] * 4
+
+
 def test_a_spoilt_byte_in_a_file_of_utf_8_spoils_its_cell_only(tmp_path: Path) -> None:
     data = "\n".join([";".join(HEADER), line(family="Traoré"), line(given="Naïma"), line(note="è")])
     register = read_register(data.encode().replace("ï".encode(), b"\xef"), MAPPING)

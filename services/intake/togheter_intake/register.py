@@ -187,7 +187,11 @@ def read_register(source: bytes | Path, mapping: Mapping) -> Register:
 
 
 def _encoding(file: BinaryIO, mapping: Mapping) -> tuple[str, int]:
-    """The encoding and the number of lines; raises RegisterError when there is none."""
+    """The encoding and the number of lines; raises RegisterError when there is none.
+
+    A file whose high bytes are mostly well-formed UTF-8 is UTF-8 with some broken rows: read as
+    cp1252, which hardly ever has such sequences, every good accent of it would be garbled.
+    """
     head = file.read(4)
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise RegisterError("il file è in UTF-16: salvalo come CSV UTF-8")
@@ -212,9 +216,9 @@ def _encoding(file: BinaryIO, mapping: Mapping) -> tuple[str, int]:
                 offset + found.start(),
                 newlines + chunk.count(b"\n", 0, found.start()) + 1,
             )
-        sequences = _MULTIBYTE.findall(chunk)
-        multibyte += len(sequences)
-        high += len(_HIGH.findall(chunk)) - sum(map(len, sequences))
+        well_formed = sum(map(len, _MULTIBYTE.findall(chunk)))
+        multibyte += well_formed
+        high += len(_HIGH.findall(chunk)) - well_formed
         offset += len(chunk)
         newlines += chunk.count(b"\n")
         lines = newlines + (not chunk.endswith(b"\n"))
