@@ -15,6 +15,9 @@ SUSPECT = 50
 SAME_NAME = 97.0
 SIMILAR_NAME = 84.0
 RELATED_NAME = 72.0
+MISTYPED_YEARS = 10
+"""How far apart two years may be when one of them may be a mistake: a parent and a child who share
+a name and a birthday are further."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +76,8 @@ def compare_births(a: Birth, b: Birth) -> str:
             return "compatible" if (a.month, a.day) == (1, 1) else "same"
         if first == (b.year, b.day, b.month):
             return "swapped"
-        return "close" if sum(x == y for x, y in zip(first, second, strict=True)) == 2 else "other"
+        equal = sum(x == y for x, y in zip(first, second, strict=True))
+        return "close" if equal == 2 and abs(a.year - b.year) <= MISTYPED_YEARS else "other"
     if a.year != b.year:
         return "other"
     return "other" if None not in (a.month, b.month) and a.month != b.month else "compatible"
