@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from togheter_intake.birthdates import age_on, parse_birth
-from togheter_intake.dates import parse_day
+from togheter_intake.birthdates import age_on, parse_birth, read_birth
+from togheter_intake.dates import month_end, parse_day
 from togheter_intake.problems import Flaw
 from togheter_shared.contracts.intake import Birth, BirthPrecision
 
@@ -79,6 +79,94 @@ def test_what_is_not_known_is_unknown_and_no_mistake(text: str) -> None:
     assert parse_birth(text, SEEN, {"n.d.", "non nota"}) == Birth()
 
 
+NOT_KNOWN = """
+    non la sa|non lo sa|non sa|non si ricorda|non ricorda|non ricorda la data|non la conosce|
+    non conosciuta|senza data|da chiedere|da verificare|da definire|mancante|assente|minorenne|
+    maggiorenne|minore|adulto|boh|n.n.|xx/xx/xxxx|gg/mm/aaaa|analfabeta, non sa|mai registrata|
+    in attesa di documenti|anni 30|anni ottanta
+"""
+ESTIMATES_IN_WORDS = """
+    più o meno 1985|1985 più o meno|1985 o giù di lì|pressappoco 1985|1985 (dichiarata)|1985 n.d.|
+    1985 (da verificare)|1985/86|1985-86|1985 o 1986|fine 1985|inizio 1985|metà 1985|estate 1985|
+    circa metà 1985|dopo il 1985|prima del 1985|non certa, 1985|1985 (non certa)|pare 1985|
+    indicativamente 1985|c.ca 1985|nata nel 1985 a Dakar|36 anni (1985)|36enne|età 36|
+    età apparente 36 anni|36a|36 anni circa|circa 36 anni|36/37 anni
+"""
+YEARS_IN_WORDS = "solo 1985|solo anno: 1985|1985 (solo anno)|(1985)|gg/mm/1985|x/x/1985|classe 85"
+DAYS_IN_WORDS = """
+    12/05/1990 (da passaporto)|12/05/1990 dichiarata|12/V/1990|12-V-1990|12 mag. 90|[12/05/1990]|
+    12.05.1990 r.|nata il 12/05/1990|nato a Dakar il 12 maggio 1990|1990-05-12 (passaporto)|
+    sab 12/05/1990
+"""
+DOUBTFUL_DAYS = """
+    12/05/1990 presunta|12/05/1990?|12/05/1990 non certa|12/05/1990 (da verificare)|
+    prima del 12/05/1990
+"""
+
+
+def phrases(text: str) -> list[str]:
+    return [phrase.strip() for phrase in text.split("|")]
+
+
+@pytest.mark.parametrize("text", phrases(NOT_KNOWN))
+def test_not_known_is_said_in_many_words(text: str) -> None:
+    assert read_birth(text, SEEN) == (Birth(), False)
+
+
+@pytest.mark.parametrize("text", phrases(ESTIMATES_IN_WORDS))
+def test_one_year_or_age_among_words_is_an_estimate(text: str) -> None:
+    assert parse_birth(text, SEEN) == Birth(year=1985, precision=BirthPrecision.ESTIMATED)
+
+
+@pytest.mark.parametrize("text", phrases(YEARS_IN_WORDS))
+def test_words_that_only_say_year_leave_it_a_year(text: str) -> None:
+    assert parse_birth(text, SEEN) == Birth(year=1985, precision=BirthPrecision.YEAR)
+
+
+@pytest.mark.parametrize("text", phrases(DAYS_IN_WORDS))
+def test_a_remark_beside_a_whole_date_keeps_its_day(text: str) -> None:
+    assert parse_birth(text, SEEN) == Birth(
+        year=1990, month=5, day=12, precision=BirthPrecision.DAY
+    )
+
+
+@pytest.mark.parametrize("text", phrases(DOUBTFUL_DAYS))
+def test_a_doubt_makes_a_whole_date_an_estimate(text: str) -> None:
+    assert parse_birth(text, SEEN) == Birth(
+        year=1990, month=5, day=12, precision=BirthPrecision.ESTIMATED
+    )
+
+
+def test_words_that_were_left_out_are_reported() -> None:
+    assert read_birth("12/05/1990 (da passaporto)", SEEN)[1]
+    assert read_birth("estate 1985", SEEN)[1]
+    assert not read_birth("circa 1985", SEEN)[1]
+    assert not read_birth("12/05/1990", SEEN)[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("31/04/1990 (passaporto)", "date_impossible"),
+        ("12/13/1990 dichiarata", "date_impossible"),
+        ("dopo il 2030", "birth_in_future"),
+        ("prima del 1850", "birth_too_old"),
+        ("circa 90", "date_unreadable"),
+        ("12/05/199 circa", "date_unreadable"),
+        ("123/05/1990", "date_unreadable"),
+        ("1/12/05/1990", "date_unreadable"),
+        ("12/05/1990 o 13/05/1990", "date_unreadable"),
+        ("in Italia da 12 anni", "date_unreadable"),
+        ("AB1985CD", "date_unreadable"),
+        ("32874", "date_serial"),
+    ],
+)
+def test_words_make_no_mistake_good(text: str, code: str) -> None:
+    flaw = parse_birth(text, SEEN)
+    assert isinstance(flaw, Flaw)
+    assert flaw.code == code
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [
@@ -103,8 +191,8 @@ def test_what_is_not_known_is_unknown_and_no_mistake(text: str) -> None:
         ("12/05/1370", "birth_too_old"),
         ("200 anni", "birth_too_old"),
         ("ieri", "date_unreadable"),
-        ("boh", "date_unreadable"),
-        ("maggiorenne", "date_unreadable"),
+        ("pippo", "date_unreadable"),
+        ("ABCD", "date_unreadable"),
         ("5/3", "date_unreadable"),
         ("05/06", "date_unreadable"),
         ("90", "date_unreadable"),
@@ -180,6 +268,11 @@ def test_age_in_whole_years(birth: Birth, day: date, age: int | None) -> None:
         ("05/10/2021", date(2021, 10, 5)),
         ("2021-09-17 10:30", date(2021, 9, 17)),
         ("31/12/99", date(2099, 12, 31)),
+        ("lun 06/03/2023", date(2023, 3, 6)),
+        ("mar 07/03/2023", date(2023, 3, 7)),
+        ("mer. 8/3/23", date(2023, 3, 8)),
+        ("gio, 9 mar 2023", date(2023, 3, 9)),
+        ("mar 5 1990", date(1990, 3, 5)),
     ],
 )
 def test_a_day_of_two_digit_years_is_of_this_century(text: str, day: date) -> None:
@@ -201,3 +294,20 @@ def test_a_day_must_be_whole(text: str, code: str) -> None:
     flaw = parse_day(text, date(2099, 12, 31))
     assert isinstance(flaw, Flaw)
     assert flaw.code == code
+
+
+def test_only_of_a_birth_a_part_may_be_unknown() -> None:
+    birth, day = parse_birth("31/04/1990", SEEN), parse_day("31/04/1990", date(2099, 12, 31))
+    assert isinstance(birth, Flaw)
+    assert isinstance(day, Flaw)
+    assert "00" in birth.way_out
+    assert "si scrive 00" not in day.way_out
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [("06/2025", date(2025, 6, 30)), ("febbraio 2024", date(2024, 2, 29)), ("2025", None),
+     ("13/2025", None), ("05/06/2025", None), ("presto", None)],
+)  # fmt: skip
+def test_a_month_ends_on_its_last_day(text: str, day: date | None) -> None:
+    assert month_end(text, date(2099, 12, 31)) == day

@@ -37,7 +37,10 @@ from togheter_intake.languages import language_code, language_name
         ("URSS", "SUN"), ("U.R.S.S.", "SUN"), ("Cecoslovacchia", "CSK"), ("DDR", "DDR"),
         ("Serbia e Montenegro", "SCG"), ("marocchina", "MAR"), ("marocchini", "MAR"),
         ("marocchine", "MAR"), ("polacche", "POL"), ("ITA", "ITA"), ("italiana", "ITA"),
-        ("Congo (Repubblica del)", "COG"),
+        ("Congo (Repubblica del)", "COG"), ("Bangladesch", "BGD"), ("Tibet", "CHN"),
+        ("cittadina del Marocco", "MAR"), ("cittadino della Nigeria", "NGA"),
+        ("cittadina/o dell'Ecuador", "ECU"), ("cittadino degli Stati Uniti", "USA"),
+        ("cittadina marocchina", "MAR"), ("Etiopia (ora Eritrea)", "ERI"),
         ("Corea, Repubblica di", "KOR"), ("Eswatini (ex Swaziland)", "SWZ"),
         ("Corea, Repubblica di (Corea del Sud)", "KOR"), ("Iran, Repubblica Islamica del", "IRN"),
     ],
@@ -51,6 +54,9 @@ def test_a_country_is_recognised(text: str, code: str) -> None:
     [
         "Mali (Atlantide)",
         "Mali, Niger",
+        "Mali (ora Atlantide)",
+        "Atlantide (ora Mali)",
+        "cittadino",
         "Atlantide",
         "boh",
         "Africa",
@@ -93,6 +99,7 @@ def test_every_country_of_iso_is_recognised_in_italian_in_every_case() -> None:
         ("romanès", "rom"), ("portoghese", "pt"), ("brasiliano", "pt"), ("spagnolo", "es"),
         ("français", "fr"), ("العربية", "ar"), ("inglese (poco)", "en"), ("italiano A2", "it"),
         ("un po' di italiano", "it"), ("Ewe", "ee"), ("fon", "fon"),
+        ("inglese (parla bene, non scrive)", "en"), ("francese bene", "fr"),
     ],
 )  # fmt: skip
 def test_a_language_is_recognised(text: str, code: str) -> None:

@@ -25,6 +25,13 @@ _EU_STATES = """
 EU = frozenset(_EU_STATES.split())
 _ARTICLES = ("la ", "il ", "lo ", "l'", "le ", "i ", "gli ", "the ")
 _BRACKETS = re.compile(r"([^()]+)\(([^()]+)\)")
+_NOW = re.compile(r"^(?:ora|oggi|adesso|attuale|attualmente|odiern[oa])\s+", re.I)
+_CITIZEN = re.compile(
+    r"^(?:cittadin(?:[oaie]|o/a|a/o)|cittadinanza|nazionalita|origin[ei]|originari[oa])\s*:?\s+"
+    r"(?:(?:del|dello|della|dei|degli|delle|di)\s+|dell')?"
+)
+_DOUBLE = re.compile(r"^\s*(?:doppia|duplice)(?:\s+cittadinanza)?\s*[:,]?\s+(?=\S)", re.I)
+_READ = re.compile(r"\((?:ora|oggi|adesso|attual\w+|odiern\w)\s|\btibet", re.I)
 _FORMER = re.compile(r"^\s*(?:ex|gia|già)\b", re.I)
 _LANGUAGES = ("it", "en", "fr", "es")
 _UNICODE_ONLY = "AC CP CQ DG EA EU EZ IC QO TA UN XA XB ZZ AQ BV HM"
@@ -38,10 +45,22 @@ def country_code(text: str) -> str | None:
     return _direct(text) or _turned(text)
 
 
+def without_double(text: str) -> str:
+    """The countries of «doppia: Brasile e Italia»."""
+    return _DOUBLE.sub("", text)
+
+
+def is_reading(text: str) -> bool:
+    """Whether the code says less, or other, than the text: «Etiopia (ora Eritrea)», «Tibet»."""
+    return bool(_READ.search(text))
+
+
 def _turned(text: str) -> str | None:
     """Corea, Repubblica di; Congo (Repubblica del); Eswatini (ex Swaziland)."""
     if brackets := _BRACKETS.fullmatch(text.strip()):
         name, more = brackets.groups()
+        if _NOW.match(more) and country_code(name):
+            return _direct(_NOW.sub("", more))
         code = country_code(name)
         same = code is not None and code == _direct(_FORMER.sub("", more))
         return _direct(f"{more} {name}") or (code if same else None)
@@ -57,7 +76,8 @@ def _direct(text: str) -> str | None:
     for article in _ARTICLES:
         if plain.startswith(article) and plain[len(article) :] in spellings:
             return spellings[plain[len(article) :]]
-    return None
+    citizen = _CITIZEN.sub("", plain)
+    return spellings.get(citizen) if citizen != plain else None
 
 
 def country_name(code: str) -> str:

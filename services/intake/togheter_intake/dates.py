@@ -1,6 +1,7 @@
 """Reading dates as people write them; what is not written stays unknown."""
 
 import re
+from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -35,6 +36,9 @@ MONTH_SHORT = (
     "nov",
     "dic dec",
 )
+_ROMAN = "i ii iii iv v vi vii viii ix x xi xii"
+ROMAN = {word: number for number, word in enumerate(_ROMAN.split(), start=1)}
+"""Only with a day: «x/1990» is a month that nobody knows."""
 MONTHS = {
     word: number
     for table in (MONTH_NAMES, MONTH_SHORT)
@@ -56,7 +60,11 @@ _NAMED = re.compile(
 )
 _NAMED_FIRST = re.compile(rf"([a-z]+)\.?\s*(\d{{1,2}}),?\s+{_YEAR}")
 _EIGHT = re.compile(r"(\d{4})(\d{2})(\d{2})|(\d{2})(\d{2})(\d{4})")
-_WEEKDAY = re.compile(r"^(?:lun|mar|mer|gio|ven|sab|dom)[a-z]*(?:di|ato|enica)[,\s]+")
+_WEEKDAY = re.compile(
+    r"^(?:lun|mar|mer|gio|ven|sab|dom)"
+    r"(?:[a-z]*(?:di|ato|enica)[.,\s]+|[.,\s]+(?=\d{1,2}[\s./-]+(?:\d{1,2}|[a-z]+)[\s./-]+'?\d{2}))"
+)
+"""A short one only before a whole date: «mar 1990» is a month."""
 
 DATE_WAY_OUT = "scrivi giorno/mese/anno, per esempio 05/03/2021"
 
@@ -107,8 +115,8 @@ def read_date(text: str, order: str = "dmy") -> Written | None:
         if order == "ymd" and len(m[3]) == 2:
             return _written(m[1], m[2], m[3]) if m[1].isdigit() else None
         return _written(m[3], m[2], m[1])
-    if m := _NAMED.fullmatch(clean):
-        return _named(m[3], m[2], m[1])
+    if (m := _NAMED.fullmatch(clean)) and (named := _named(m[3], m[2], m[1])):
+        return named
     if m := _NAMED_FIRST.fullmatch(clean):
         return _named(m[3], m[1], m[2])
     if m := _MONTH_YEAR.fullmatch(clean):
@@ -140,6 +148,17 @@ def parse_day(text: str, latest: date, order: str = "dmy") -> date | Flaw:
     return date(full.year, written.month, written.day)
 
 
+def month_end(text: str, latest: date, order: str = "dmy") -> date | None:
+    """The last day of the month that a text names without its day (06/2025); None for others."""
+    written = read_date(text, order)
+    if written is None or written.month is None or written.day is not None:
+        return None
+    full = written.years(latest)
+    if not full.possible():
+        return None
+    return date(full.year, written.month, monthrange(full.year, written.month)[1])
+
+
 def not_a_date(text: str) -> Flaw:
     serial = re.fullmatch(r"(\d{5})(?:[.,]0+)?", text.strip())
     if serial:
@@ -157,7 +176,7 @@ def impossible(text: str) -> Flaw:
     return Flaw(
         "date_impossible",
         f"la data {shown(text)} non esiste nel calendario",
-        "controlla giorno e mese sul documento; quello che non si sa si scrive 00",
+        f"controlla giorno, mese e anno; {DATE_WAY_OUT}",
     )
 
 
@@ -172,7 +191,7 @@ def _number(part: str | None) -> int | None:
 
 
 def _named(year: str, month: str, day: str | None) -> Written | None:
-    number = MONTHS.get(month)
+    number = MONTHS.get(month) or (ROMAN.get(month) if day else None)
     return _written(year, str(number), day) if number else None
 
 

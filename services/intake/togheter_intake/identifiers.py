@@ -33,7 +33,23 @@ OMOCODIA = str.maketrans("LMNPQRSTUV", "0123456789")
 DIGIT_POSITIONS = (6, 7, 9, 10, 12, 13, 14)
 
 LABEL = re.compile(r"^\s*(?:c\.?\s?f\.?|cod(?:ice|\.)?\s*fisc(?:ale|\.)?)\s*[:.]?\s+", re.I)
-PASSPORT = re.compile(r"^(?:passaporto|passport|passeport|pass\.)\s*(?:n[.°])?\s*:?\s*(.+)$", re.I)
+_NUMBERED = r"\s*(?:n[.°]|nr\.?|num(?:ero)?\.?)?\s*:?\s*"
+PASSPORT = re.compile(rf"^(?:passaporto|passport|passeport|pass\.){_NUMBERED}(.+)$", re.I)
+OTHER_DOCUMENT = re.compile(
+    r"^(?:c\.?\s?i\.?|cie|cart[ae]\s+(?:d['’]\s?|di\s+)?(?:identit[aà]['’]?|soggiorno)|"
+    r"permesso(?:\s+di\s+soggiorno|\s+sogg\.?)?|p\.?\s?d\.?\s?s\.?|patente|titolo\s+di\s+viaggio|"
+    r"visto|doc(?:umento|\.)?|ricevuta|cedolino|tessera|id(?:entity)?(?:\s+card)?)"
+    rf"(?:(?<=\.)|\s|:|(?=n°)){_NUMBERED}(.+)$",
+    re.I,
+)
+_REMARK = re.compile(
+    r"\([^()]*\)|[\s,;]+(?:scadut[oa]|in scadenza|in rinnovo|rilasciat[oa]|smarrit[oa]|rubat[oa]|"
+    r"valid[oa])\b.*$",
+    re.I,
+)
+BARE_DOCUMENT = re.compile(r"(?![A-Z]{6})(?=.*[A-Z])(?=.*[0-9])[A-Z0-9]{6,10}")
+"""The number of a passport, card or permit. A mistyped codice fiscale is longer, or begins with six
+letters."""
 CODICE_FISCALE = re.compile(
     r"[A-Z]{6}[0-9LMNPQRSTUV]{2}[ABCDEHLMPRST][0-9LMNPQRSTUV]{2}[A-Z][0-9LMNPQRSTUV]{3}[A-Z]"
 )
@@ -88,13 +104,19 @@ def check_digit(ten: str) -> str:
 
 
 def parse_identifier(text: str) -> Identifier | Flaw:
-    """The identifier that a non-empty cell holds, or why it is none."""
-    passport = PASSPORT.match(text.strip())
-    if passport:
-        return _passport(passport[1], text)
+    """The identifier that a non-empty cell holds, or why it is none.
+
+    A document that names itself (passaporto, C.I., permesso), or a bare number that no mistyped
+    codice fiscale can be, is an identifier too: not everybody has a code.
+    """
+    if passport := PASSPORT.match(text.strip()):
+        return _document(passport[1], text, IdentifierKind.PASSPORT)
     bare = LABEL.sub("", text)
     folded = unicodedata.normalize("NFKC", without_marks(bare)).upper()
     value = re.sub(r"[\s.\-_/']+", "", folded)
+    other = OTHER_DOCUMENT.match(text.strip())
+    if other and any(map(str.isdigit, other[1])) and not CODICE_FISCALE.fullmatch(value):
+        return _document(other[1], text, IdentifierKind.OTHER)
     if not value.isascii() or not value.isalnum():
         return Flaw(
             "identifier_unknown",
@@ -105,6 +127,8 @@ def parse_identifier(text: str) -> Identifier | Flaw:
         return _provisional(value)
     if value.startswith(("STP", "ENI")) and value[3:4].isdigit():
         return _health_code(value)
+    if BARE_DOCUMENT.fullmatch(value):
+        return Identifier(IdentifierKind.OTHER, value)
     return _codice_fiscale(value)
 
 
@@ -200,7 +224,13 @@ def _first_wrong_place(value: str) -> str:
 
 
 def _provisional(value: str) -> Identifier | Flaw:
-    if len(value) != 11 or not value.strip("0"):
+    if not value.strip("0"):
+        return Flaw(
+            "identifier_zeros",
+            f"{shown(value)} è fatto di soli zeri: non è il codice di nessuno",
+            "ricopia il codice dal documento, o lascia vuoto se non c'è",
+        )
+    if len(value) != 11:
         return Flaw(
             "identifier_length",
             f"{shown(value)} ha {len(value)} cifre; un codice fiscale provvisorio ne ha 11",
@@ -230,12 +260,14 @@ def _health_code(value: str) -> Identifier | Flaw:
     return Identifier(kind, value)
 
 
-def _passport(number: str, text: str) -> Identifier | Flaw:
-    value = re.sub(r"[\s.\-]+", "", unicodedata.normalize("NFKC", number)).upper()
+def _document(number: str, text: str, kind: IdentifierKind) -> Identifier | Flaw:
+    plain = _REMARK.sub("", unicodedata.normalize("NFKC", without_marks(number)))
+    value = re.sub(r"[\s.\-_/']+", "", plain).upper()
     if not re.fullmatch(r"[A-Z0-9]{5,15}", value) or not any(c.isdigit() for c in value):
+        passport = kind is IdentifierKind.PASSPORT
         return Flaw(
             "identifier_shape",
-            f"{shown(text)} non è il numero di un passaporto",
-            "scrivi «passaporto» e il numero, lettere e cifre latine",
+            f"{shown(text)} non è il numero di un {'passaporto' if passport else 'documento'}",
+            "scrivi il nome del documento e il numero, da 5 a 15 lettere e cifre latine",
         )
-    return Identifier(IdentifierKind.PASSPORT, value)
+    return Identifier(kind, value)

@@ -19,7 +19,9 @@ from togheter_intake.spelling import fold
 _QUALIFIER = re.compile(
     r"\((?:[^()]*)\)|\b(?:pre-)?[abc][12]\b|\b(?:un po di|un po|poco|poca|base|scolastico|"
     r"elementare|discreto|buono|ottimo|fluente|madrelingua|lingua madre|livello|lingua|parlato|"
-    r"scritto|solo)\b"
+    r"scritto|parlata|scritta|orale|bene|male|abbastanza|capisce|comprende|parla|legge|scrive|"
+    r"anche|soprattutto|principalmente|intermedio|avanzato|nativ[oa]|materna|molto|sufficiente|"
+    r"prima lingua|seconda lingua|pochissimo|qualche parola)\b"
 )
 _ALWAYS = frozenset({"eo", "la", "sa", "sh", "hbs"})
 _NAME_LANGUAGES = ("it", "en", "fr", "es", "pt", "sq", "ar", "uk", "ru")
@@ -31,7 +33,7 @@ def language_code(text: str) -> str | None:
     plain = _plain(text)
     code = spellings.get(plain)
     if code is None and len(plain) < 100:
-        code = spellings.get(_plain(_QUALIFIER.sub(" ", plain)))
+        code = spellings.get(_plain(_QUALIFIER.sub(" ", fold(text))))
     return code
 
 

@@ -7,6 +7,7 @@ from togheter_intake.spelling import ascii_digits, fold
 
 MINUTES_IN_A_DAY = 1440
 
+_ABOUT = re.compile(r"^(?:circa|ca\.?|c\.ca|~|piu o meno|quasi)\s*|\s*\(?(?:circa|ca\.?)\)?$")
 _MINUTES = re.compile(r"(\d{1,6})(?:[.,]0+)?\s*(?:m|min|mins|minuti|minuto|'|′)?\.?")
 _HOURS = re.compile(
     r"(\d{1,2})\s*(?:h|ora|ore)\.?\s*(?:e\s*)?(?:(\d{1,2})\s*(?:m|min|minuti|')?\.?)?"
@@ -15,8 +16,9 @@ _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::00)?")
 
 
 def parse_minutes(text: str) -> int | Flaw:
-    """Minutes of a non-empty cell: 30, 30 min, 30', 1h, 1h30, 1:30. Words are no number."""
-    clean = fold(ascii_digits(text))
+    """Minutes of a non-empty cell: 30, 30 min, 30', 1h, 1h30, 1:30, circa 30. Words are
+    no number."""
+    clean = _ABOUT.sub("", fold(ascii_digits(text)))
     minutes: int | None = None
     if m := _MINUTES.fullmatch(clean):
         minutes = int(m[1])

@@ -10,6 +10,13 @@ _LABEL = re.compile(
     r"\([^()]*[^\W\d][^()]*\)|\b(?:tel|cell|cel|mob|fax|telefono|cellulare|mobile|whatsapp|wa|n|nr|num)\b[.:]*",
     re.I,
 )
+_HOUR = r"\d{1,2}(?:[:.]\d{2})?(?!\d)"
+_HOURS = re.compile(
+    rf"\b(?:dopo(?: le)?|prima delle|dalle|alle|ore|h|entro le|verso le|tra le|e le|interno|int\.?)"
+    rf"\s*{_HOUR}(?:\s*[-/]\s*{_HOUR})?",
+    re.I,
+)
+_AMONG_WORDS = re.compile(r"(?<![\w,.+])[(+\d][\d\s./()\-]*\d(?!\w|,\d)")
 _SEPARATORS = (r"\s*[;\n|]\s*", r"\s+(?:e|o|oppure)\s+", r"\s*,\s*", r"\s+[/-]\s+", r"\s*/\s*")
 _NUMBER = re.compile(r"[(+\d][\d\s./()\-]*")
 _REGION = "IT"
@@ -26,6 +33,23 @@ def parse_phones(text: str) -> tuple[str, ...] | None:
         return None
     numbers = _numbers(_LABEL.sub(" ", clean).strip(), _SEPARATORS)
     return None if numbers is None else tuple(dict.fromkeys(numbers))
+
+
+def read_phones(text: str) -> tuple[tuple[str, ...], bool] | None:
+    """As `parse_phones`, but with a remark beside the numbers (marito, chiamare dopo le 18); the
+    second value is whether there is one. None when there is no number, or a broken one."""
+    numbers = parse_phones(text)
+    if numbers is not None:
+        return numbers, False
+    clean = ascii_digits(without_marks(text)).translate(DASHES).replace("＋", "+")
+    if len(clean) > 200:
+        return None
+    clean = _HOURS.sub(" ", clean)
+    found = [_numbers(m[0].strip(" -/."), _SEPARATORS) for m in _AMONG_WORDS.finditer(clean)]
+    rest = _AMONG_WORDS.sub(" ", clean)
+    if not found or not all(found) or any(map(str.isdigit, rest)):
+        return None
+    return tuple(dict.fromkeys(number for some in found if some for number in some)), True
 
 
 def _numbers(text: str, separators: tuple[str, ...]) -> list[str] | None:

@@ -8,19 +8,25 @@ from datetime import date
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from togheter_intake.birthdates import UNKNOWN, parse_birth
-from togheter_intake.countries import country_code
-from togheter_intake.dates import parse_day
+from togheter_intake.birthdates import UNKNOWN, read_birth
+from togheter_intake.countries import country_code, country_name, is_reading, without_double
+from togheter_intake.dates import month_end, parse_day
 from togheter_intake.identifiers import Identifier, parse_identifier
 from togheter_intake.languages import language_code
 from togheter_intake.mapping import Mapping
 from togheter_intake.minutes import parse_minutes
-from togheter_intake.phones import parse_phones
-from togheter_intake.problems import Flaw, Problem, shown
+from togheter_intake.phones import read_phones
+from togheter_intake.problems import Flaw, Problem, ProblemKind, shown
 from togheter_intake.register import RawRow
 from togheter_intake.row_shape import shape_problem
 from togheter_intake.row_warnings import warnings_of
-from togheter_intake.spelling import fold, forbidden_character, split_known, unique
+from togheter_intake.spelling import (
+    fold,
+    forbidden_character,
+    split_known,
+    unique,
+    without_controls,
+)
 from togheter_shared.contracts.intake import (
     AccessKind,
     Area,
@@ -34,7 +40,7 @@ from togheter_shared.contracts.intake import (
 
 T = TypeVar("T")
 
-LONGEST = {"family": 200, "given": 200, "full_name": 200, "operator": 200, "door": 200}
+LONGEST = {"family": 500, "given": 500, "full_name": 500, "operator": 200, "door": 200}
 LONGEST_NOTE = 10_000
 LONGEST_CELL = 1_000
 LAST_DAY = date(2099, 12, 31)
@@ -43,6 +49,7 @@ LONGEST_TITLE = 30
 """Years; no title to stay is valid that long."""
 EARLIEST_ACCESS = date(1990, 1, 1)
 
+_BRACKETS = re.compile(r"\([^()]*\)")
 _PLACE = re.compile(r"\(([^()]+)\)\s*$|[,/–-]\s*([^,/–-]+)$")
 
 
@@ -100,6 +107,7 @@ class _Row:
         self.mapping = mapping
         self.today = today
         self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
         self.broken: frozenset[str] = frozenset()
 
     def read(self) -> RegisterRow | list[Problem]:
@@ -118,7 +126,7 @@ class _Row:
             sex=self.one_of("sex", self.mapping.sexes) or Sex.UNKNOWN,
             birth=self.birth(on or self.today),
             birth_country=self.birth_country(),
-            citizenships=self.listed("citizenships", _country, "un paese che si conosca"),
+            citizenships=self.citizenships(),
             identifier=self.identifier(),
             title=self.one_of("title", self.mapping.titles),
             title_expires=self.expiry(on or self.today),
@@ -133,11 +141,13 @@ class _Row:
         )
         if self.problems:
             return self.problems
-        return _with_warnings(row, self.raw, self.text("birth"))
+        warnings = (*self.warnings, *warnings_of(row, self.raw.layout, self.text("birth")))
+        return replace(row, warnings=warnings) if warnings else row
 
     def text(self, field: str) -> str:
         """The stripped cell; "" when it is empty, stands for nothing, or already has a problem."""
-        text = self.raw.text(field).strip()
+        text = self.raw.text(field)
+        text = text.strip() if field == "note" else without_controls(text).strip()
         if not text or self.raw.layout.column(field) in self.broken:
             return ""
         if field != "note" and fold(text) in self.mapping.empty[field]:
@@ -166,6 +176,10 @@ class _Row:
 
     def refuse(self, field: str, flaw: Flaw) -> None:
         self.problems.append(flaw.at(self.raw.layout.column(field)))
+
+    def warn(self, field: str, code: str, what: str, way_out: str) -> None:
+        flaw = Flaw(code, what, way_out)
+        self.warnings.append(flaw.at(self.raw.layout.column(field), ProblemKind.WARNING))
 
     def required(self, field: str, what: str) -> str:
         text = _clean(self.text(field))
@@ -196,6 +210,15 @@ class _Row:
         if not text:
             return None
         day = parse_day(text, LAST_DAY, self.mapping.date_order)
+        last = month_end(text, LAST_DAY, self.mapping.date_order)
+        if last is not None:
+            day = last
+            self.warn(
+                "title_expires",
+                "expiry_month",
+                f"in {shown(text)} manca il giorno: vale fino alla fine del mese",
+                "scrivi anche il giorno, se si sa",
+            )
         if isinstance(day, date) and not 1990 <= day.year <= on.year + LONGEST_TITLE:
             day = Flaw(
                 "date_unlikely", f"l'anno di {shown(text)} non può essere", "controlla l'anno"
@@ -212,10 +235,17 @@ class _Row:
     def birth(self, seen_on: date) -> Birth:
         text = self.text("birth")
         empty = self.mapping.empty["birth"]
-        birth = parse_birth(text, seen_on, empty, self.mapping.date_order)
+        birth, remark = read_birth(text, seen_on, empty, self.mapping.date_order)
         if isinstance(birth, Flaw):
             self.refuse("birth", birth)
             return UNKNOWN
+        if remark:
+            self.warn(
+                "birth",
+                "birth_remark",
+                f"di {shown(text)} è stata letta solo la data, l'anno o l'età",
+                "controlla la data di nascita; il resto va nelle note",
+            )
         return birth
 
     def birth_country(self) -> str | None:
@@ -228,7 +258,20 @@ class _Row:
             code = _country(self.mapping, place[1] or place[2])
         if code is None:
             self.refuse("birth_country", _not_known(text, "un paese che si conosca"))
+        elif is_reading(text):
+            self.warn_reading("birth_country", text, (code,))
         return code
+
+    def citizenships(self) -> tuple[str, ...]:
+        text = self.text("citizenships")
+        codes = self.listed("citizenships", _country, "un paese che si conosca")
+        if codes and is_reading(text):
+            self.warn_reading("citizenships", text, codes)
+        return codes
+
+    def warn_reading(self, field: str, text: str, codes: tuple[str, ...]) -> None:
+        names = ", ".join(map(country_name, codes))
+        self.warn(field, "country_reading", f"{shown(text)} è letto come {names}", "controlla")
 
     def one_of(self, field: str, spellings: dict[str, T]) -> T | None:
         text = self.text(field)
@@ -246,7 +289,12 @@ class _Row:
         what: str,
         spellings: dict[str, T] | None = None,
     ) -> tuple[T, ...]:
-        values, unknown = _split(self.mapping, known, self.text(field))
+        text = self.text(field)
+        if field == "citizenships":
+            text = without_double(text)
+        values, unknown = _split(self.mapping, known, text)
+        if unknown and field == "languages":
+            values, unknown = _split(self.mapping, known, _BRACKETS.sub(" ", text))
         empty = self.mapping.empty[field]
         unknown = [
             text for text in unknown if any(map(str.isalnum, text)) and fold(text) not in empty
@@ -267,8 +315,8 @@ class _Row:
 
     def phones(self) -> tuple[str, ...]:
         text = self.text("phones")
-        numbers = parse_phones(text) if text else ()
-        if numbers is None:
+        found = read_phones(text) if text else ((), False)
+        if found is None:
             self.refuse(
                 "phones",
                 Flaw(
@@ -279,6 +327,14 @@ class _Row:
                 ),
             )
             return ()
+        numbers, remark = found
+        if remark:
+            self.warn(
+                "phones",
+                "phone_remark",
+                "accanto al numero ci sono parole, che non sono state conservate",
+                "scrivile nelle note, o nel contatto sicuro",
+            )
         return numbers
 
     def safe_contact(self) -> SafeContact:
@@ -328,11 +384,6 @@ def _contact(mapping: Mapping, text: str) -> SafeContact | None:
 @lru_cache(maxsize=4096)
 def _split(mapping: Mapping, known: Callable[[Mapping, str], Any], text: str) -> Any:
     return split_known(text, lambda piece: known(mapping, piece))
-
-
-def _with_warnings(row: RegisterRow, raw: RawRow, birth_text: str) -> RegisterRow:
-    warnings = warnings_of(row, raw.layout, birth_text)
-    return replace(row, warnings=warnings) if warnings else row
 
 
 def _clean(text: str) -> str:

@@ -25,6 +25,13 @@ def warnings_of(row: "RegisterRow", layout: Layout, birth_text: str = "") -> tup
     if identifier is not None and identifier.kind is IdentifierKind.CODICE_FISCALE:
         for code, what in _codice_fiscale(row, identifier.value):
             warn("identifier", code, what, "confronta il documento con quanto dichiarato")
+    if identifier is not None and identifier.kind is IdentifierKind.OTHER:
+        warn(
+            "identifier",
+            "identifier_other",
+            "non è un codice: è stato preso come il numero di un altro documento",
+            "se è un codice fiscale, STP o ENI, ricopialo intero",
+        )
     european = bool(EU.intersection(row.citizenships))
     if identifier is not None and identifier.kind is IdentifierKind.ENI and not european:
         if row.citizenships:

@@ -37,14 +37,22 @@ def without_marks(text: str) -> str:
 
 
 def forbidden_character(text: str) -> str | None:
-    """The name of the first character that no cell may hold: controls and lone surrogates."""
+    """The name of the first character that no text can store: NUL and lone surrogates."""
     if text.isprintable():
         return None
     for c in text:
-        category = unicodedata.category(c)
-        if (category == "Cc" and c not in "\t\n\r") or category == "Cs":
+        if c == "\0" or unicodedata.category(c) == "Cs":
             return f"U+{ord(c):04X}"
     return None
+
+
+def without_controls(text: str) -> str:
+    """With a space in the place of every control character that is no tab or end of line."""
+    if text.isprintable():
+        return text
+    return "".join(
+        " " if unicodedata.category(c) == "Cc" and c not in "\t\n\r" else c for c in text
+    )
 
 
 SEPARATORS = (";", r"\n", r"\|", "/", ",", r"\+", "&", r"\b(?:e|ed|and|et)\b", r"\s-\s", "-")
