@@ -152,7 +152,9 @@ def test_a_corrected_row_keeps_its_key(tmp_path: Path) -> None:
 
 def test_what_we_write_beside_a_refused_row_is_no_formula(tmp_path: Path) -> None:
     text = refuse(read(line()), tmp_path / "r.csv").decode("utf-8-sig")
-    assert text.splitlines()[0].startswith("togheter_chiave;togheter_riga;togheter_colonna;")
+    assert text.splitlines()[0].startswith(
+        "togheter_chiave;togheter_riga;togheter_linea;togheter_colonna;"
+    )
     assert ";'=1+1 non va;" in text
 
 
