@@ -653,6 +653,7 @@ def environment(database: ServiceDatabase, folder: Path) -> dict[str, str]:
         "PATH": os.environ["PATH"],
         "TOGHETER_ORG": "ponte",
         "DATABASE_URL": database.url,
+        "PYTHONDONTWRITEBYTECODE": "1",
         "AMQP_URL": "amqp://nobody:nothing@127.0.0.1:1/",
         "TOGHETER_NETWORK": str(folder),
         "TOGHETER_KEYS": str(folder),
@@ -660,10 +661,14 @@ def environment(database: ServiceDatabase, folder: Path) -> dict[str, str]:
 
 
 def command(
-    database: ServiceDatabase, folder: Path, *arguments: str | Path
+    database: ServiceDatabase,
+    folder: Path,
+    *arguments: str | Path,
+    largest_file: int | None = None,
 ) -> "subprocess.CompletedProcess[str]":
+    limit = [] if largest_file is None else ["prlimit", f"--fsize={largest_file}"]
     return subprocess.run(
-        [sys.executable, "-m", "togheter_intake.cli", *map(str, arguments)],
+        [*limit, sys.executable, "-m", "togheter_intake.cli", *map(str, arguments)],
         env=environment(database, folder),
         capture_output=True,
         text=True,
@@ -701,7 +706,7 @@ def test_what_cannot_be_read_is_said_and_changes_nothing(
 ) -> None:
     register = tmp_path / "registro.csv"
     missing = command(intake, tmp_path, "import", register)
-    assert missing.returncode == 1 and "No such file" in missing.stderr
+    assert missing.returncode == 1 and "questo file non c'è" in missing.stderr
     register.write_text(lines({}).replace("porta;", "sportello;"))
     unknown = command(intake, tmp_path, "import", register)
     assert unknown.returncode == 1 and "«porta»" in unknown.stderr
@@ -714,6 +719,58 @@ def test_what_cannot_be_read_is_said_and_changes_nothing(
     )
     assert itself.returncode == 2
     assert "Traceback" not in missing.stderr + unknown.stderr + wrong.stderr + itself.stderr
+
+
+def test_what_is_no_register_is_said_in_the_words_of_who_imports(
+    intake: ServiceDatabase, tmp_path: Path
+) -> None:
+    for arguments, code, words in (
+        ((), 2, "manca il nome del registro"),
+        ((tmp_path,), 1, "è una cartella"),
+        (("/dev/zero",), 1, "non è un file"),
+        ((REGISTER, "--mapping", "/dev/zero"), 2, "non è un file"),
+    ):
+        done = command(intake, tmp_path, "import", *arguments)
+        assert (done.returncode, words in done.stderr) == (code, True), done.stderr
+    other = tmp_path / "altro.csv"
+    other.write_text("Visit|Desk\n1|2\n")
+    assert "--mapping" in command(intake, tmp_path, "import", other).stderr
+    for delimiter in (",", "\t"):
+        other.write_text(lines({"note": delimiter}).replace(";", delimiter))
+        done = command(intake, tmp_path, "import", other, "--json")
+        assert json.loads(done.stdout)["refused_by_code"] == {"door_unknown": 1}, done.stderr
+        assert "il separatore" in done.stderr
+
+
+def test_refused_rows_that_have_no_place_stop_the_import_before_it_begins(
+    intake: ServiceDatabase, conn: psycopg.Connection, tmp_path: Path
+) -> None:
+    open_doors(conn)
+    folder = tmp_path / "cartella"
+    folder.mkdir()
+    for place in (folder, Path("/dev/full"), tmp_path / "manca/r.csv", Path("/proc/r.csv")):
+        done = command(intake, tmp_path, "import", REGISTER, "--refused", place)
+        assert done.returncode == 1 and "Traceback" not in done.stderr
+        assert str(place) in done.stderr and "con --refused" in done.stderr
+    assert count(conn, "access") == 0
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_disk_that_is_full_stops_the_import_and_leaves_no_half_file(
+    intake: ServiceDatabase, conn: psycopg.Connection, tmp_path: Path
+) -> None:
+    open_doors(conn)
+    arguments = ("import", REGISTER, "--refused", tmp_path / "r.csv")
+    for dry_run in (["--dry-run"], []):
+        done = command(intake, tmp_path, *arguments, *dry_run, largest_file=2000)
+        assert done.returncode == 1 and "Traceback" not in done.stderr
+        assert "File too large" in done.stderr
+        assert ("restano" in done.stderr) is not bool(dry_run)
+        assert list(tmp_path.iterdir()) == []
+        assert (count(conn, "access") > 0) is not bool(dry_run)
+    assert command(intake, tmp_path, *arguments).returncode == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["r.csv"]
+    assert count(conn, "access") == 392
 
 
 def test_killed_in_the_middle_and_run_again_it_ends_as_if_nothing_had_been(

@@ -119,7 +119,10 @@ class Program:
         try:
             return psycopg.connect(url, autocommit=True, connect_timeout=5)
         except psycopg.OperationalError as error:
-            stop(f"the database does not answer ({type(error).__name__}); check DATABASE_URL")
+            stop(
+                f"the database does not answer ({type(error).__name__}); check DATABASE_URL, and on"
+                " the demonstration network: make status"
+            )
 
     def engine(self, roles: frozenset[str]) -> "Engine":
         from togheter_shared.log.head import Signer
