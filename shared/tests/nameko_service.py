@@ -1,6 +1,7 @@
 """A nameko service as its documentation shows one, to see what it does by itself: not ours."""
 
 # ruff: noqa: E402
+import signal
 import sys
 
 import eventlet
@@ -29,6 +30,7 @@ def main() -> None:
     kind, url = sys.argv[1:]
     service = {"publishing": Publishing, "handling": Handling}[kind]
     container = ServiceContainer(service, config={"AMQP_URI": url})
+    signal.signal(signal.SIGTERM, lambda *_: eventlet.spawn(container.stop))
     container.start()
     print("started", flush=True)
     container.wait()
