@@ -1,9 +1,11 @@
 """Reading the file: records, places, keys, damaged rows, files that are no register."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+from togheter_intake import summary
 from togheter_intake.mapping import load_mapping, with_columns
 from togheter_intake.problems import Problem
 from togheter_intake.refused import RefusedRows, open_refused
@@ -250,3 +252,12 @@ def test_a_register_is_read_from_a_path_as_often_as_wanted(tmp_path: Path) -> No
     register = read_register(path, MAPPING)
     assert register.lines == 3
     assert [row.key for row in register] == [row.key for row in register]
+
+
+def test_every_warning_has_words_for_the_summary() -> None:
+    """A code that nobody explains is of no use at a desk."""
+    folder = Path(summary.__file__).parent
+    text = "".join(path.read_text("utf-8") for path in folder.glob("*.py"))
+    codes = set(re.findall(r'warn\(\s*"?[a-z_]+"?,\s*"([a-z_]+)"', text))
+    assert {"birth_remark", "identifier_other", "expiry_month"} <= codes
+    assert codes <= summary.WARNINGS.keys()
