@@ -14,6 +14,8 @@ from amqp.exceptions import AMQPError
 from kombu import Connection, Consumer, Exchange, Queue
 from kombu.exceptions import OperationalError
 
+from togheter_shared.log import crash
+
 EXCHANGE = "togheter.events"
 CONFIRM_SECONDS = 30.0
 WINDOW = 200
@@ -132,9 +134,11 @@ class Publisher:
             delivery_mode=2,
             user_id=self._user,
         )
+        crash.point("publish.before")
         self._channel._basic_publish(
             message, exchange=EXCHANGE, routing_key=routing_key, mandatory=True
         )
+        crash.point("publish.after")
         self._open.add(self._next)
         self._next += 1
         if len(self._open) >= WINDOW:
@@ -142,7 +146,9 @@ class Publisher:
 
     def confirm(self) -> None:
         """Wait until the broker has everything. Raises `NotTaken` or `NotConfirmed`."""
+        crash.point("confirm.before")
         self._wait(lambda: not self._open)
+        crash.point("confirm.after")
         not_taken, self._not_taken = self._not_taken, False
         if not_taken:
             raise NotTaken

@@ -11,6 +11,7 @@ from psycopg.rows import namedtuple_row
 from togheter_shared.contracts import strictjson
 from togheter_shared.contracts.contract import Contract, Registry
 from togheter_shared.contracts.fields import FieldClass
+from togheter_shared.log import crash
 from togheter_shared.log.entry import Entry, encode, hash_of
 
 LOCK = 7_203_002
@@ -55,6 +56,7 @@ def number_pending(
         ).fetchall()
         if not rows:
             return 0
+        crash.point("number.before")
         heads = _heads(conn)
         written: list[tuple[str, UUID, int, int, bytes, bytes]] = []
         for row in rows:
@@ -71,7 +73,8 @@ def number_pending(
                 written.append((channel, head.epoch, head.number, row.position, entry, head.hash))
         if written:
             _store(conn, written, heads)
-        return len(rows)
+    crash.point("number.after")
+    return len(rows)
 
 
 def _public_form(

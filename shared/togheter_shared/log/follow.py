@@ -8,6 +8,7 @@ from psycopg import Connection
 from psycopg.rows import namedtuple_row
 
 from togheter_shared.decider import Rejected
+from togheter_shared.log import crash
 from togheter_shared.log.inbox import Open
 from togheter_shared.log.service import Received, Service
 from togheter_shared.log.store import Context, execute
@@ -39,9 +40,14 @@ def project(conn: Connection, step: Callable[[Connection, int, int], None]) -> i
         ).fetchone()
         assert row is not None
         if row[0]:
+            crash.point("project.before")
             step(conn, after, row[1])
+            crash.point("project.after")
+            crash.point("checkpoint.before")
             _advance(conn, "project", row[1])
-        return int(row[0])
+    if row[0]:
+        crash.point("checkpoint.after")
+    return int(row[0])
 
 
 def _react(conn: Connection, service: Service, organisation: str, open_box: Open) -> int:
@@ -54,13 +60,17 @@ def _react(conn: Connection, service: Service, organisation: str, open_box: Open
             prepare=True,
         ).fetchall()
     for row in rows:
+        crash.point("project.before")
         received = received_event(row, service, organisation, open_box)
         if received is not None:
             _run_reactions(conn, service, received)
         with conn.transaction():
             if received is not None and type(received.event) in service.inbox_views:
                 service.inbox_views[type(received.event)](conn, received)
+            crash.point("project.after")
+            crash.point("checkpoint.before")
             _advance(conn, "react", row.position)
+        crash.point("checkpoint.after")
     return len(rows)
 
 

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from togheter_shared.contracts import strictjson
 from togheter_shared.contracts.contract import Registry
-from togheter_shared.log import head
+from togheter_shared.log import crash, head
 from togheter_shared.log.entry import BadEntry, Entry, decode, hash_of
 from togheter_shared.log.head import Head, SignedHead, Verify
 
@@ -70,6 +70,7 @@ class Receiver:
             except BadEntry as error:
                 return self._quarantine(conn, delivery, "unknown", "unknown", None, str(error))
             taken = Taken(origin=origin, channel=channel)
+            crash.point("verify.before")
             try:
                 *lines, last = self._lines(delivery.body)
                 signed = self._signed_head(last, origin, channel)
@@ -77,6 +78,7 @@ class Receiver:
                 self._check_run(entries, lines, signed.head)
             except BadEntry as error:
                 return self._quarantine(conn, delivery, origin, channel, None, str(error))
+            crash.point("verify.after")
             if not entries:
                 return self._compare(conn, delivery, taken, signed)
             return self._store(conn, delivery, taken, entries, lines, signed)
@@ -178,7 +180,9 @@ class Receiver:
                 conn, delivery, origin, channel, fresh[0][0].number, "a chain that does not join"
             )
         good, fault = self._keep_contracts(fresh)
+        crash.point("store.before")
         self._insert(conn, taken, good, known)
+        crash.point("store.after")
         if fault is None and good:
             self._keep_signature(conn, taken, signed)
         if fault is not None:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
+from togheter_shared.log import crash
 from togheter_shared.log.head import Head, Signer
 
 MESSAGE_ENTRIES = 200
@@ -83,12 +84,14 @@ def _run(channel: str, rows: Sequence[Any]) -> Run:
 
 def mark_published(conn: Connection, channel: str, last: int) -> None:
     """The broker has confirmed everything up to number `last`."""
+    crash.point("mark.before")
     conn.execute(
         "update feed_channel set published_number = greatest(published_number, %s),"
         " announced_at = clock_timestamp() where channel = %s",
         [last, channel],
         prepare=True,
     )
+    crash.point("mark.after")
 
 
 def heads_to_announce(conn: Connection, origin: str, seconds: float) -> list[Head]:

@@ -14,6 +14,7 @@ from togheter_shared.contracts import strictjson
 from togheter_shared.contracts.contract import Registry, split
 from togheter_shared.contracts.fields import FieldClass
 from togheter_shared.decider import AnyDecider, Rejected
+from togheter_shared.log import crash
 from togheter_shared.log.service import Recorded, Service
 
 ATTEMPTS = 8
@@ -129,6 +130,7 @@ def append(
         ],
     }
     one = len(events) == 1
+    crash.point("append.before")
     rows = conn.execute(
         _ONE if one else _MANY,
         {
@@ -143,6 +145,7 @@ def append(
         },
         prepare=True,
     ).fetchall()
+    crash.point("append.after")
     if not rows:
         raise Conflict
     return [
@@ -203,9 +206,10 @@ def transact(
         cautious = _cautious.set(attempt > 0)
         try:
             with conn.transaction():
-                if key is None:
-                    return work()
-                return _once(conn, key, request, work)
+                answer = work() if key is None else _once(conn, key, request, work)
+                crash.point("commit.before")
+            crash.point("commit.after")
+            return answer
         except (Conflict, errors.DeadlockDetected, errors.SerializationFailure):
             if attempt == ATTEMPTS - 1:
                 raise

@@ -15,7 +15,7 @@ import structlog
 from psycopg import Connection
 
 from togheter_shared.contracts import strictjson
-from togheter_shared.log import bus, outbox
+from togheter_shared.log import bus, crash, outbox
 from togheter_shared.log.feed import WAKE_CHANNEL, number_pending
 from togheter_shared.log.follow import follow
 from togheter_shared.log.head import Signer
@@ -207,19 +207,21 @@ class Engine:
     def _delivered(
         self, conn: Connection, receiver: Receiver, publisher: bus.Publisher, message: Any
     ) -> None:
-        taken = receiver.take(
-            conn,
-            Delivery(
-                routing_key=str(message.delivery_info.get("routing_key", "")),
-                user=str(message.properties.get("user_id", "")),
-                body=bus.body_of(message),
-            ),
+        crash.point("receive.before")
+        delivery = Delivery(
+            routing_key=str(message.delivery_info.get("routing_key", "")),
+            user=str(message.properties.get("user_id", "")),
+            body=bus.body_of(message),
         )
+        taken = receiver.take(conn, delivery)
+        crash.point("receive.after")
         if taken.quarantined is not None:
             log.warning("quarantined", origin=taken.origin, channel=taken.channel)
         if taken.ask_from is not None and may_ask(conn, taken.origin, taken.channel):
             self._ask(publisher, taken.origin, taken.channel, taken.ask_from)
+        crash.point("ack.before")
         message.ack()  # only now: what is not stored is not acknowledged
+        crash.point("ack.after")
         if taken.stored:
             self._arrived.set()
 

@@ -1,0 +1,185 @@
+"""One run: a network, its load, its faults, and then the question whether it kept its promises."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import time
+from collections.abc import Sequence
+
+import amqp
+import psycopg
+from deploy.plan import LOCAL
+from tests.chaos import faults, sabotage
+from tests.chaos.checker import Evidence, Verdict, check
+from tests.chaos.desk import Desks
+from tests.chaos.faults import SCENARIOS, Storm
+from tests.chaos.journal import Journal
+from tests.chaos.network import Network
+
+RECOVERY = 60.0
+"""Seconds after the last fault in which everything has to be at rest."""
+
+PATIENCE = 240.0
+"""How long the harness waits all the same, to say how long it took."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--size", type=float, default=1.0, help="how much each scenario does")
+    parser.add_argument("--scenario", default="", help="names, with commas; none: all of them")
+    parser.add_argument("--sabotage", default="", help="a name, or all")
+    parser.add_argument("--posters", type=int, default=4)
+    parser.add_argument("--keep", action="store_true", help="keep the databases of the run")
+    parser.add_argument("--judge", action="store_true", help="judge the run that was kept again")
+    chosen = parser.parse_args(arguments)
+    names = [name for name in chosen.scenario.split(",") if name] or list(SCENARIOS)
+    for name in names:
+        if name not in SCENARIOS:
+            parser.error(f"no scenario is called {name}; there is {', '.join(SCENARIOS)}")
+    wanted = list(sabotage.SABOTAGES) if chosen.sabotage == "all" else [chosen.sabotage]
+    for name in filter(None, wanted):
+        if name not in sabotage.SABOTAGES:
+            parser.error(f"no sabotage is called {name}; there is {', '.join(sabotage.SABOTAGES)}")
+    network = Network()
+    try:
+        if not chosen.judge:
+            run(network, names, chosen.seed, chosen.rounds, chosen.size, chosen.posters)
+        evidence = left_behind(network)
+        verdict = check(evidence)
+        report(verdict)
+        caught = True
+        if chosen.sabotage and verdict.is_good:
+            caught = sabotage.all_caught(evidence, wanted, say)
+    finally:
+        network.stop()
+        if not chosen.keep:
+            network.remove()
+    return 0 if verdict.is_good and caught else 1
+
+
+def run(
+    network: Network,
+    names: Sequence[str],
+    seed: int,
+    rounds: int,
+    size: float,
+    posters: int,
+) -> None:
+    """Start, load, break and mend; the processes are stopped when it returns."""
+    began = time.monotonic()
+    network.start()
+    network.wait_until_well()
+    say(f"the network stands after {time.monotonic() - began:.0f} s")
+    journal = Journal()
+    desks = Desks(network.addresses(), journal, seed)
+    desks.open_doors()
+    storm = Storm(network, desks, random.Random(seed), size)
+    desks.begin(posters)
+    storm.work(60, 60)
+    for round_ in range(1, rounds + 1):
+        order = list(names)
+        storm.rng.shuffle(order)
+        for name in order:
+            before, at = network.kills, time.monotonic()
+            SCENARIOS[name](storm)
+            storm.network.wires.heal()
+            say(
+                f"round {round_}: {name}, {network.kills - before} kills in"
+                f" {time.monotonic() - at:.0f} s, {desks.answered()} commands so far"
+            )
+            if name != order[-1]:
+                storm.calm()
+    last_fault = time.monotonic()
+    desks.end(PATIENCE)
+    converged = storm.until(lambda: at_rest(network), PATIENCE)
+    recovery = time.monotonic() - last_fault
+    if not converged:
+        say(f"not at rest: {unrest(network)}")
+    network.stop()
+    record = {
+        "seed": seed,
+        "kills": network.kills,
+        "recover_s": recovery,
+        "converged": converged and recovery <= RECOVERY,
+        "forged": storm.forged,
+        "crashed": sorted(network.crashed),
+    }
+    journal.write(LOCAL / "journal.json", **record)
+
+
+def left_behind(network: Network) -> Evidence:
+    """Where the checker finds what it needs."""
+    return Evidence(
+        databases=network.databases(),
+        record=json.loads((LOCAL / "journal.json").read_text("utf-8")),
+        registry=LOCAL / "network.json",
+        files=[LOCAL / "rabbitmq", LOCAL / "logs", LOCAL / "postgres" / "postgres.log"],
+    )
+
+
+def at_rest(network: Network) -> bool:
+    return not unrest(network)
+
+
+def unrest(network: Network) -> str:
+    """The first thing that is still on its way; empty: all is told, taken and counted."""
+    try:
+        heads: dict[tuple[str, str], int] = {}
+        urls = network.databases()
+        for name, url in urls.items():
+            with psycopg.connect(url, autocommit=True) as conn:
+                rows = conn.execute("select channel, head_number from feed_channel").fetchall()
+                heads |= {(name, channel): number for channel, number in rows}
+                left = conn.execute(
+                    "select (select count(*) from pending), (select count(*) from resend_request)"
+                ).fetchone()
+                if left != (0, 0):
+                    return f"{name} has {left} to number and to send again"
+        for name, url in urls.items():
+            if missing := _not_taken(name, url, heads):
+                return missing
+        messages = faults.waiting(network)
+        return f"{messages} messages in queues" if messages else ""
+    except (psycopg.OperationalError, amqp.exceptions.AMQPError, OSError) as error:
+        return f"a server does not answer ({type(error).__name__})"
+
+
+def _not_taken(name: str, url: str, heads: dict[tuple[str, str], int]) -> str:
+    organisation, _, service = name.partition(".")
+    own = f"to.{organisation}"
+    channels = {"referrals": {"directory", own}, "courses": {own}, "reporting": {"reporting"}}
+    with psycopg.connect(url, autocommit=True) as conn:
+        rows = conn.execute("select origin, channel, next_number - 1 from inbox_channel").fetchall()
+        taken = {(row[0], row[1]): row[2] for row in rows}
+        for (origin, channel), head in heads.items():
+            mine = channel in channels.get(service, set()) and origin != name
+            if mine and taken.get((origin, channel), 0) < head:
+                return (
+                    f"{name} has {taken.get((origin, channel), 0)} of {head} of {origin} {channel}"
+                )
+        table = "report_view" if service == "reporting" else "follower"
+        row = conn.execute(
+            f"select (select coalesce(max(position), 0) from inbox)"
+            f" - (select coalesce(min(position), 0) from {table}), (select count(*) from inbox)"
+        ).fetchone()
+        if row and row[1] and row[0]:
+            return f"{name} has {row[0]} to follow"
+    return ""
+
+
+def report(verdict: Verdict) -> None:
+    for word, found in verdict.faults.items():
+        for what in found[:10]:
+            say(f"{word}: {what}")
+        if len(found) > 10:
+            say(f"{word}: and {len(found) - 10} more")
+    print(verdict.line(), flush=True)
+
+
+def say(what: str) -> None:
+    print(what, file=sys.stderr, flush=True)
