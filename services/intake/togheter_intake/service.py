@@ -30,10 +30,6 @@ SERVICE = Service(
         "door_name_once": Refusal(
             sentence="C'è già una Porta Sociale con questo nome.", code="door_exists"
         ),
-        "identifier_once": Refusal(
-            sentence="Questo identificativo è già di un'altra persona: cercala.",
-            code="identifier_taken",
-        ),
         "suspicion_pair_once": Refusal(
             sentence="Per queste due persone il sospetto c'è già.", code="suspicion_exists"
         ),

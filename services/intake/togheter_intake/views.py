@@ -21,6 +21,7 @@ from togheter_shared.contracts.intake import (
     ResidenceTitleRecorded,
     SafeContactSet,
 )
+from togheter_shared.decider import Rejected
 from togheter_shared.log.service import Recorded, View
 
 
@@ -119,12 +120,21 @@ def person_registered(conn: Connection, recorded: Recorded) -> None:
 
 
 def identifier_added(conn: Connection, recorded: Recorded) -> None:
+    """One identifier belongs to one person: another person's is refused.
+
+    Not by the constraint's error: PostgreSQL writes the values that violate one into its log.
+    """
     event: IdentifierAdded = recorded.event
-    conn.execute(
-        "insert into identifier (kind, value, person_id) values (%s, %s, %s)",
+    added = conn.execute(
+        "insert into identifier (kind, value, person_id) values (%s, %s, %s)"
+        " on conflict do nothing",
         [event.kind.value, event.value, event.person_id],
         prepare=True,
     )
+    if not added.rowcount:
+        raise Rejected(
+            "Questo identificativo è già di un'altra persona: cercala.", "identifier_taken"
+        )
 
 
 def contact_changed(conn: Connection, recorded: Recorded) -> None:

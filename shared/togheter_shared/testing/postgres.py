@@ -50,6 +50,7 @@ SETTINGS = {
     "password_encryption": "scram-sha-256",
     "timezone": "UTC",
     "log_timezone": "UTC",
+    "log_error_verbosity": "terse",  # a violated constraint's values are people's data
     "log_line_prefix": "%m [%p] %q%u@%d ",
 }
 
