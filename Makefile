@@ -5,7 +5,7 @@ NETWORK := @$(BIN)/python -m deploy.network
 ENVIRONMENT := .venv/togheter-uv
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status info logs reset check test bench environment
+.PHONY: help up down status info logs reset check test chaos bench environment
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,10 @@ check: $(ENVIRONMENT) ## format, lint, types, import rules, contracts; no server
 
 test: $(ENVIRONMENT) ## every test, with servers of its own
 	$(BIN)/pytest
+
+chaos: $(ENVIRONMENT) ## kill everything for a while, and judge; SEED= ROUNDS= SCENARIO=a,b SABOTAGE=all
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+		--scenario '$(SCENARIO)' --sabotage '$(SABOTAGE)'
 
 bench: $(ENVIRONMENT) ## measurements beside a peer, one JSON line each; NAME= picks one
 	@$(BIN)/python -m tests.benchmarks $(NAME)

@@ -1,0 +1,42 @@
+"""A short run of the harness: what was accepted is kept while everything is killed; spoilt
+databases are recognised as such."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SEED = "7"
+PROMISED = {"lost": "0", "ghosts": "0", "duplicate_effects": "0", "order": "0", "leaks": "0"}
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+def test_a_storm_breaks_no_promise_and_every_sabotage_is_caught(server_folder: Path) -> None:
+    command = [sys.executable, "-m", "tests.chaos", "--seed", SEED, "--size", "0.3"]
+    command += ["--scenario", "kills,crash-points,postgres,wipe,forged", "--sabotage", "all"]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=os.environ | {"TOGHETER_CHAOS_FOLDER": str(server_folder / "chaos")},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr[-6_000:]}"
+    line, caught = done.stdout.splitlines()
+    found = dict(word.split("=") for word in line.split())
+    assert found | PROMISED == found, line
+    assert int(found["kills"]) >= 20, line
+    assert int(found["ok"]) > 100, line
+    for word in ("views_equal", "heads_equal"):
+        equal, all_ = found[word].split("/")
+        assert equal == all_, line
+    assert re.fullmatch(r"sabotages=(\d+) caught=\1", caught)
