@@ -96,9 +96,12 @@ class Evidence:
     files: list[Path]
     stores: dict[str, Store] = field(default_factory=dict)
     canaries: dict[str, dict[str, set[str]]] = field(default_factory=dict)
+    in_files: dict[str, set[str]] | None = None
 
     def read(self) -> None:
         """Read what was not read yet, all databases at once."""
+        if self.in_files is None:
+            self.in_files = canaries_of_files(self.files)
         missing = [name for name in self.databases if name not in self.stores]
         with ThreadPoolExecutor(4) as pool:
             urls = [self.databases[name] for name in missing]
@@ -445,12 +448,13 @@ def _views(verdict: Verdict, stores: dict[str, Store]) -> None:
 
 def _leaks(verdict: Verdict, evidence: Evidence) -> None:
     at_home = _homes(evidence)
+    assert evidence.in_files is not None
     for service, tables in evidence.canaries.items():
         for table, tokens in tables.items():
             for token in tokens:
                 if service not in at_home.get(token, set()):
                     verdict.blame("leaks", f"{service} {table} knows {token}")
-    for path, tokens in canaries_of_files(evidence.files).items():
+    for path, tokens in evidence.in_files.items():
         verdict.blame("leaks", f"{path} holds {len(tokens)}, such as {min(tokens)}")
 
 

@@ -154,6 +154,7 @@ class Desks:
             "X-Correlation-ID": asked.correlation,
         }
         asked.tries += 1
+        was_ok = asked.outcome == "ok"
         try:
             connection.request("POST", f"/api/v1/{path}", json.dumps(body).encode(), headers)
             response = connection.getresponse()
@@ -165,6 +166,10 @@ class Desks:
             connection.close()
         if response.status >= 500 or response.status == 429:
             asked.was_unknown = True
+            return None
+        if response.status >= 400 and asked.outcome == "ok":
+            if was_ok:  # accepted before it was asked again: this is another answer
+                asked.answers.append(f"{response.status} {answer.get('code', '')}")
             return None
         asked.status = response.status
         if response.status >= 400:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
+from uuid import UUID
 
 import amqp
 import psycopg
@@ -135,6 +136,47 @@ def _points_of(part: Part) -> list[str]:
     return [f"{step}.{side}" for step in steps for side in ("before", "after")]
 
 
+def die_at(storm: Storm, point: str) -> None:
+    """Every worker of a referral desk dies once at that place."""
+    network = storm.network
+    workers = [p for p in storm.parts("worker") if p.place.service == "referrals"]
+    for part in workers:
+        left = [point]
+        died = threading.Event()
+
+        def next_crash(
+            other: Part, part: Part = part, left: list[str] = left, died: threading.Event = died
+        ) -> str:
+            if other is not part:
+                return ""
+            if left:
+                return f"{left.pop()}:2"
+            died.set()
+            return ""
+
+        network.next_crash = next_crash  # type: ignore[method-assign]
+        network.kill(part)
+        storm.until(died.is_set, 20)
+    network.next_crash = lambda part: ""  # type: ignore[method-assign]
+    storm.work(50)
+
+
+def webs_killed(storm: Storm) -> None:
+    for part in storm.parts("web"):
+        storm.network.kill(part)
+        storm.work(80, 15)
+
+
+def late(storm: Storm) -> None:
+    """Commits arrive late, long after others that began after them."""
+    wire = storm.network.wires["ponte.intake:DATABASE_URL"]
+    for _ in storm.times(10):
+        wire.slow(storm.rng.uniform(0.005, 0.05))
+        storm.work(25, 5)
+    wire.heal()
+    storm.work(20)
+
+
 def broker_killed(storm: Storm) -> None:
     for _ in storm.times(2):
         storm.network.kill_broker()
@@ -230,9 +272,17 @@ def forged(storm: Storm) -> None:
     head = {"epoch": str(epoch), "number": number, "hash": digest.hex(), "key": "0" * 16}
     head["signature"] = _base64(key.sign(b"somebody else"))
     signed = json.dumps(head, sort_keys=True, separators=(",", ":")).encode()
+    following = json.loads(entry) | {"number": number + 1, "previous": digest.hex()}
+    following["id"] = str(UUID(int=storm.rng.getrandbits(128), version=4))
+    next_entry = json.dumps(
+        following, sort_keys=True, separators=(",", ":"), ensure_ascii=False
+    ).encode()
+    next_head = {"number": number + 1, "hash": hashlib.sha256(next_entry).hexdigest()}
+    next_signed = json.dumps(head | next_head, sort_keys=True, separators=(",", ":")).encode()
     flipped = bytearray(entry)
     flipped[storm.rng.randrange(len(flipped))] ^= 1 << storm.rng.randrange(8)
     bodies = [
+        b"\n".join([next_entry, next_signed]),
         b"\n".join([entry, signed]),
         b"\n".join([bytes(flipped), signed]),
         entry[: len(entry) // 2],
@@ -253,6 +303,7 @@ SCENARIOS: dict[str, Callable[[Storm], None]] = {
     "crash-points": crash_points,
     "postgres": postgres_killed,
     "wires": wires,
+    "late": late,
     "again": again,
     "forged": forged,
     "frozen": frozen,

@@ -7,7 +7,7 @@ import json
 import random
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import amqp
 import psycopg
@@ -18,6 +18,7 @@ from tests.chaos.desk import Desks
 from tests.chaos.faults import SCENARIOS, Storm
 from tests.chaos.journal import Journal
 from tests.chaos.network import Network
+from tests.chaos.programs import FOLDER, PROGRAMS
 
 RECOVERY = 60.0
 """Seconds after the last fault in which everything has to be at rest."""
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--size", type=float, default=1.0, help="how much each scenario does")
     parser.add_argument("--scenario", default="", help="names, with commas; none: all of them")
-    parser.add_argument("--sabotage", default="", help="a name, or all")
+    parser.add_argument("--sabotage", default="", help="a name, data, programs, or all")
     parser.add_argument("--posters", type=int, default=4)
     parser.add_argument("--keep", action="store_true", help="keep the databases of the run")
     parser.add_argument("--judge", action="store_true", help="judge the run that was kept again")
@@ -41,10 +42,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in names:
         if name not in SCENARIOS:
             parser.error(f"no scenario is called {name}; there is {', '.join(SCENARIOS)}")
-    wanted = list(sabotage.SABOTAGES) if chosen.sabotage == "all" else [chosen.sabotage]
-    for name in filter(None, wanted):
-        if name not in sabotage.SABOTAGES:
-            parser.error(f"no sabotage is called {name}; there is {', '.join(sabotage.SABOTAGES)}")
+    every = [*sabotage.SABOTAGES, *PROGRAMS]
+    wanted = {
+        "all": every,
+        "data": list(sabotage.SABOTAGES),
+        "programs": list(PROGRAMS),
+        "": [],
+    }.get(chosen.sabotage, [chosen.sabotage])
+    for name in wanted:
+        if name not in every:
+            parser.error(f"no sabotage is called {name}; there is {', '.join(every)}")
     network = Network()
     try:
         if not chosen.judge:
@@ -53,8 +60,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         verdict = check(evidence)
         report(verdict)
         caught = True
-        if chosen.sabotage and verdict.is_good:
-            caught = sabotage.all_caught(evidence, wanted, say)
+        if wanted and verdict.is_good:
+            found = sabotage.caught(evidence, [n for n in wanted if n not in PROGRAMS], say)
+            network.stop()
+            found += spoilt([n for n in wanted if n in PROGRAMS], chosen.seed, chosen.posters)
+            print(f"sabotages={len(wanted)} caught={found}", flush=True)
+            caught = found == len(wanted)
     finally:
         network.stop()
         if not chosen.keep:
@@ -69,6 +80,8 @@ def run(
     rounds: int,
     size: float,
     posters: int,
+    scenarios: Mapping[str, Callable[[Storm], None]] = SCENARIOS,
+    patience: float = PATIENCE,
 ) -> None:
     """Start, load, break and mend; the processes are stopped when it returns."""
     began = time.monotonic()
@@ -86,7 +99,7 @@ def run(
         storm.rng.shuffle(order)
         for name in order:
             before, at = network.kills, time.monotonic()
-            SCENARIOS[name](storm)
+            scenarios[name](storm)
             storm.network.wires.heal()
             say(
                 f"round {round_}: {name}, {network.kills - before} kills in"
@@ -95,8 +108,8 @@ def run(
             if name != order[-1]:
                 storm.calm()
     last_fault = time.monotonic()
-    desks.end(PATIENCE)
-    converged = storm.until(lambda: at_rest(network), PATIENCE)
+    desks.end(patience)
+    converged = storm.until(lambda: at_rest(network), patience)
     recovery = time.monotonic() - last_fault
     if not converged:
         say(f"not at rest: {unrest(network)}")
@@ -110,6 +123,27 @@ def run(
         "crashed": sorted(network.crashed),
     }
     journal.write(LOCAL / "journal.json", **record)
+
+
+def spoilt(names: Sequence[str], seed: int, posters: int) -> int:
+    """Run each spoilt program under its fault; returns how many the checker has caught."""
+    caught = 0
+    for name in names:
+        program = PROGRAMS[name]
+        network = Network()
+        network.extra = {"PYTHONPATH": str(FOLDER), "CHAOS_SPOILT": program.name}
+        scenarios = {program.name: program.fault}
+        try:
+            run(network, [program.name], seed, 1, 0.6, posters, scenarios, patience=15)
+            verdict = check(left_behind(network))
+        finally:
+            network.stop()
+            network.remove()
+        words = {word for word, found in verdict.faults.items() if found}
+        caught += program.word in words
+        say(f"{'caught' if program.word in words else 'MISSED'}: {name}: {', '.join(words)}")
+        say(verdict.line())
+    return caught
 
 
 def left_behind(network: Network) -> Evidence:

@@ -187,18 +187,17 @@ SABOTAGES: dict[str, Sabotage] = {
 }
 
 
-def all_caught(evidence: Evidence, names: Sequence[str], say: Callable[[str], None]) -> bool:
-    """Spoil a copy for each name, judge it, and say whether it was caught. True when all were."""
-    caught = 0
+def caught(evidence: Evidence, names: Sequence[str], say: Callable[[str], None]) -> int:
+    """Spoil a copy for each name, judge it, and say whether it was caught; returns how many."""
+    count = 0
     for name in names:
         sabotage = SABOTAGES[name]
         words = _judged(evidence, sabotage)
         good = set(sabotage.words) <= words
-        caught += good
+        count += good
         told = ", ".join(sorted(words)) or "nothing"
         say(f"{'caught' if good else 'MISSED'}: {name} ({sabotage.service}): {told}")
-    print(f"sabotages={len(names)} caught={caught}", flush=True)
-    return caught == len(names)
+    return count
 
 
 def _judged(evidence: Evidence, sabotage: Sabotage) -> set[str]:
