@@ -27,7 +27,7 @@ POINTS = {
     "relay": ("number", "publish", "confirm", "mark"),
     "worker": ("receive", "verify", "store", "ack", "project", "checkpoint"),
 }
-ENDLESS = 90.0
+ENDLESS = 150.0
 
 
 @dataclass
