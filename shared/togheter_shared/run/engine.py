@@ -44,7 +44,7 @@ class Place:
     network: Network
     seal_private_key: str
     signer: Signer
-    head_seconds: float = 60.0
+    head_seconds: float = 30.0
 
 
 @dataclass
@@ -313,6 +313,11 @@ class Engine:
             autocommit=True,
             application_name=f"togheter-{self.service.name}-{threading.current_thread().name}",
             connect_timeout=5,
+            # a machine that is gone without a farewell is noticed in half a minute, not two hours
+            tcp_user_timeout=15_000,
+            keepalives_idle=10,
+            keepalives_interval=5,
+            keepalives_count=3,
         )
 
     def _broker(self) -> contextlib.AbstractContextManager[kombu.Connection]:
