@@ -12,14 +12,14 @@ from uuid import UUID
 
 import pytest
 
-from togheter_shared.contracts import courses, intake, referrals
+from togheter_shared.contracts import courses, intake, intake_cases, referrals
 from togheter_shared.contracts.all import EVERY
 from togheter_shared.contracts.contract import Audience, Contract
 from togheter_shared.contracts.fields import DISCLOSED, PERSONAL, RESTRICTED
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("intake", "referrals", "courses", "reporting")
-PRODUCERS = (intake, referrals, courses)
+PRODUCERS = (intake, intake_cases, referrals, courses)
 TABLES = ("views", "inbox_views", "reactions", "refusals")
 OWN_TEXT = {"services/reporting/togheter_reporting/figures.py": 1}
 """Where a query is put together from the files of the package itself, and how often."""
@@ -151,7 +151,7 @@ def test_every_event_of_a_contract_is_declared_and_frozen(module: ModuleType) ->
 
 def test_an_event_is_named_after_the_service_that_tells_it() -> None:
     for contract in EVERY.contracts:
-        producer = contract.event.__module__.rpartition(".")[2]
+        producer = contract.event.__module__.rpartition(".")[2].split("_")[0]
         assert contract.type.startswith(f"{producer}."), contract.type
 
 

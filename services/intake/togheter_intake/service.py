@@ -5,7 +5,7 @@ from collections.abc import Callable
 from psycopg import Connection
 
 from togheter_intake.views import VIEWS
-from togheter_shared.contracts import intake
+from togheter_shared.contracts import intake, intake_cases
 from togheter_shared.contracts.contract import registry
 from togheter_shared.log.service import Refusal, Service
 
@@ -23,7 +23,7 @@ def _background(conn: Connection, stopping: Callable[[], bool]) -> bool:
 
 SERVICE = Service(
     name="intake",
-    writes=registry(intake.CONTRACTS),
+    writes=registry(intake.CONTRACTS, intake_cases.CONTRACTS),
     packages=("togheter_shared.log", "togheter_intake"),
     views=VIEWS,
     refusals={

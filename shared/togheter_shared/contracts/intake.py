@@ -164,6 +164,15 @@ class AccessRecorded:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AccessEnteredInError:
+    """The access was never one: it counts nowhere, from the day it was recorded."""
+
+    access_id: UUID
+    on: date
+    person_id: UUID | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class PersonRegistered:
     """A person is known to this organisation. `age` is in whole years on the day of registration.
 
@@ -184,8 +193,35 @@ class PersonRegistered:
 
 
 @dataclass(frozen=True, kw_only=True)
+class IdentityCorrected:
+    """What was registered of the person was wrong: all of it as it should have been.
+
+    `age` is in whole years on the day of registration, by the birth date that is right.
+    """
+
+    person_id: UUID
+    on: date
+    sex: Sex = Sex.UNKNOWN
+    age: int | None = None
+    citizenships: tuple[Code, ...] = ()
+    languages: tuple[Code, ...] = ()
+    name: Annotated[PersonName, PERSONAL] = PersonName()
+    birth: Annotated[Birth, PERSONAL] = Birth()
+    birth_country: Annotated[Code | None, PERSONAL] = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class IdentifierAdded:
     """An identifier of the person, normalised: upper case, no spaces."""
+
+    person_id: UUID
+    kind: IdentifierKind
+    value: Annotated[Code, PERSONAL]
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdentifierSuperseded:
+    """The identifier is the person's no more: replaced by another one, or entered in error."""
 
     person_id: UUID
     kind: IdentifierKind
@@ -284,7 +320,20 @@ CONTRACTS = (
         audience=TO_REPORTING,
         subject="person_id",
     ),
+    Contract(
+        event=AccessEnteredInError,
+        type="intake.access_entered_in_error",
+        audience=TO_REPORTING,
+        subject="person_id",
+    ),
+    Contract(
+        event=IdentityCorrected,
+        type="intake.identity_corrected",
+        audience=TO_REPORTING,
+        subject="person_id",
+    ),
     Contract(event=IdentifierAdded, type="intake.identifier_added", subject="person_id"),
+    Contract(event=IdentifierSuperseded, type="intake.identifier_superseded", subject="person_id"),
     Contract(event=ContactChanged, type="intake.contact_changed", subject="person_id"),
     Contract(event=SafeContactSet, type="intake.safe_contact_set", subject="person_id"),
     Contract(
