@@ -4,10 +4,12 @@ from dataclasses import replace
 from datetime import date, timedelta
 from uuid import UUID, uuid4
 
-from togheter_intake.accesses import ACCESS, RecordAccess
-from togheter_intake.cases import CASE, RecordNeeds, case_of
+from togheter_intake.accesses import ACCESS, EnterInError, RecordAccess
+from togheter_intake.case_commands import RecordNeeds
+from togheter_intake.cases import CASE, case_of
 from togheter_intake.doors import DOOR, OpenDoor
 from togheter_shared.contracts.intake import (
+    AccessEnteredInError,
     AccessKind,
     AccessRecorded,
     Area,
@@ -77,6 +79,18 @@ def test_the_minutes_of_an_access_fit_into_a_day() -> None:
         given(ACCESS).when(replace(ACCESS_COMMAND, minutes=minutes)).refused(
             "minutes_impossible", "minutes"
         )
+
+
+def test_an_access_entered_in_error_is_taken_back_once() -> None:
+    recorded = AccessRecorded(
+        access_id=ACCESS_ID, door_id=DOOR_ID, on=TODAY, kind=AccessKind.REQUEST, person_id=PERSON_ID
+    )
+    command = EnterInError(access_id=ACCESS_ID, on=TODAY)
+    taken_back = AccessEnteredInError(access_id=ACCESS_ID, on=TODAY, person_id=PERSON_ID)
+    given(ACCESS, [recorded]).when(command).then([taken_back])
+    given(ACCESS, [recorded, taken_back]).when(command).then()
+    given(ACCESS, [recorded, taken_back]).when(ACCESS_COMMAND).refused("access_exists")
+    given(ACCESS).when(command).refused("access_unknown")
 
 
 def needs(*areas: Area, access: UUID | None = None, on: date = TODAY) -> RecordNeeds:

@@ -21,6 +21,8 @@ from togheter_shared.contracts.intake import (
     DuplicateSuspected,
     IdentifierAdded,
     IdentifierKind,
+    IdentifierSuperseded,
+    IdentityCorrected,
     PersonName,
     PersonRegistered,
     ResidenceTitle,
@@ -194,3 +196,41 @@ def test_a_decision_on_a_pair_can_be_taken_back_by_a_later_one() -> None:
 
 def test_only_a_suspected_pair_can_be_decided() -> None:
     given(PERSON, [REGISTERED]).when(COMMANDS[6]).refused("suspicion_unknown")
+
+
+def corrected(**what: Any) -> people.CorrectIdentity:
+    known: dict[str, Any] = {"person_id": PERSON_ID, "on": LATER, "today": TODAY, "name": NAME}
+    return people.CorrectIdentity(**(known | what))
+
+
+def test_an_identity_is_corrected_whole_and_the_age_is_that_of_the_registration() -> None:
+    birth = Birth(year=2000, month=6, day=1, precision=BirthPrecision.DAY)
+    event = IdentityCorrected(person_id=PERSON_ID, on=LATER, name=NAME, birth=birth, age=21)
+    given(PERSON, [REGISTERED]).when(corrected(birth=birth)).then([event])
+    given(PERSON, [REGISTERED, event]).when(corrected(birth=birth)).then()
+    given(PERSON, [REGISTERED, event]).when(corrected()).then(
+        [IdentityCorrected(person_id=PERSON_ID, on=LATER, name=NAME)]
+    )
+
+
+def test_a_correction_leaves_nobody_without_a_name_or_an_identifier() -> None:
+    nameless = corrected(name=PersonName())
+    given(PERSON, [REGISTERED]).when(nameless).refused("nameless", "name")
+    added = IdentifierAdded(person_id=PERSON_ID, kind=CODE.kind, value=CODE.value)
+    event = IdentityCorrected(person_id=PERSON_ID, on=LATER)
+    given(PERSON, [REGISTERED, added]).when(nameless).then([event])
+
+
+def test_a_correction_to_a_birth_after_the_registration_is_refused() -> None:
+    late = corrected(birth=Birth(year=2023, precision=BirthPrecision.YEAR))
+    given(PERSON, [REGISTERED]).when(late).refused("birth_in_future", "birth")
+
+
+def test_an_identifier_that_was_superseded_can_be_given_again() -> None:
+    added = IdentifierAdded(person_id=PERSON_ID, kind=CODE.kind, value=CODE.value)
+    gone = IdentifierSuperseded(person_id=PERSON_ID, kind=CODE.kind, value=CODE.value)
+    supersede = people.SupersedeIdentifier(person_id=PERSON_ID, identifier=CODE)
+    given(PERSON, [REGISTERED, added]).when(supersede).then([gone])
+    given(PERSON, [REGISTERED, added, gone]).when(supersede).refused("identifier_unknown")
+    again = people.AddIdentifier(person_id=PERSON_ID, identifier=CODE)
+    given(PERSON, [REGISTERED, added, gone]).when(again).then([added])

@@ -4,7 +4,13 @@ from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
 
-from togheter_shared.contracts.intake import AccessKind, AccessRecorded, Area, Sex
+from togheter_shared.contracts.intake import (
+    AccessEnteredInError,
+    AccessKind,
+    AccessRecorded,
+    Area,
+    Sex,
+)
 from togheter_shared.decider import Decider, Rejected
 
 LONGEST_MINUTES = 24 * 60
@@ -30,13 +36,40 @@ class RecordAccess:
     note: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class EnterInError:
+    """The access never was: a wrong row, or one recorded twice."""
+
+    access_id: UUID
+    on: date
+
+
+Command = RecordAccess | EnterInError
+Event = AccessRecorded | AccessEnteredInError
+
+
 @dataclass(frozen=True)
 class Access:
     recorded: bool = False
+    in_error: bool = False
+    person_id: UUID | None = None
 
 
-def decide(state: Access, command: RecordAccess) -> list[AccessRecorded]:
+def decide(state: Access, command: Command) -> list[Event]:
     """What happens, or `Rejected`."""
+    match command:
+        case RecordAccess():
+            return _record(state, command)
+        case EnterInError():
+            if not state.recorded:
+                raise Rejected("Questo accesso non è registrato.", "access_unknown")
+            if state.in_error:
+                return []
+            access_id, person_id = command.access_id, state.person_id
+            return [AccessEnteredInError(access_id=access_id, on=command.on, person_id=person_id)]
+
+
+def _record(state: Access, command: RecordAccess) -> list[Event]:
     if state.recorded:
         raise Rejected("Questo accesso è già registrato.", "access_exists")
     if command.on > command.today:
@@ -64,10 +97,12 @@ def decide(state: Access, command: RecordAccess) -> list[AccessRecorded]:
     ]
 
 
-def evolve(state: Access, event: AccessRecorded) -> Access:
+def evolve(state: Access, event: Event) -> Access:
     match event:
         case AccessRecorded():
-            return replace(state, recorded=True)
+            return replace(state, recorded=True, person_id=event.person_id)
+        case AccessEnteredInError():
+            return replace(state, in_error=True)
     return state
 
 

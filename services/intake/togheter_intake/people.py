@@ -16,6 +16,8 @@ from togheter_shared.contracts.intake import (
     DuplicateDecision,
     DuplicateSuspected,
     IdentifierAdded,
+    IdentifierSuperseded,
+    IdentityCorrected,
     PersonName,
     PersonRegistered,
     ResidenceTitle,
@@ -51,8 +53,31 @@ class RegisterPerson:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CorrectIdentity:
+    """All of the identity as it should have been: what is left out here is not known."""
+
+    person_id: UUID
+    on: date
+    today: date
+    name: PersonName = PersonName()
+    birth: Birth = UNKNOWN
+    birth_country: str | None = None
+    sex: Sex = Sex.UNKNOWN
+    citizenships: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class AddIdentifier:
     """That nobody else has it is for the view to say."""
+
+    person_id: UUID
+    identifier: Identifier
+
+
+@dataclass(frozen=True, kw_only=True)
+class SupersedeIdentifier:
+    """It was replaced, or entered in error: from now on somebody else may have it."""
 
     person_id: UUID
     identifier: Identifier
@@ -111,11 +136,15 @@ class DecideDuplicate:
     decision: DuplicateDecision
 
 
-Said = ChangeContact | SetSafeContact | RecordResidenceTitle | TakeStatement
-Command = RegisterPerson | AddIdentifier | Said | SuspectDuplicate | DecideDuplicate
+Said = ChangeContact | SetSafeContact | RecordResidenceTitle | TakeStatement | CorrectIdentity
+Command = (
+    RegisterPerson | AddIdentifier | SupersedeIdentifier | Said | SuspectDuplicate | DecideDuplicate
+)
 Event = (
     PersonRegistered
+    | IdentityCorrected
     | IdentifierAdded
+    | IdentifierSuperseded
     | ContactChanged
     | SafeContactSet
     | ResidenceTitleRecorded
@@ -132,6 +161,8 @@ class Person:
     """What was said last of each thing, with its day. The day decides, not the order of entry."""
 
     registered: bool = False
+    registered_on: date = date.min
+    identity: PersonRegistered | IdentityCorrected | None = None
     identifiers: frozenset[Identifier] = frozenset()
     contact: Contact = Contact()
     contact_on: date = date.min
@@ -155,6 +186,13 @@ def decide(state: Person, command: Command) -> list[Event]:
             if command.identifier in state.identifiers:
                 return []
             return [_identifier(command.person_id, command.identifier)]
+        case SupersedeIdentifier():
+            if command.identifier not in state.identifiers:
+                raise Rejected("La persona non ha questo identificativo.", "identifier_unknown")
+            kind, value = command.identifier.kind, command.identifier.value
+            return [IdentifierSuperseded(person_id=command.person_id, kind=kind, value=value)]
+        case CorrectIdentity():
+            return _correct(state, command)
         case ChangeContact():
             return _contact(state, command.person_id, command.on, command.contact)
         case SetSafeContact():
@@ -177,10 +215,22 @@ def decide(state: Person, command: Command) -> list[Event]:
 def evolve(state: Person, event: Event) -> Person:
     match event:
         case PersonRegistered():
-            return replace(state, registered=True, contact=event.contact, contact_on=event.on)
+            return replace(
+                state,
+                registered=True,
+                registered_on=event.on,
+                identity=event,
+                contact=event.contact,
+                contact_on=event.on,
+            )
+        case IdentityCorrected():
+            return replace(state, identity=event)
         case IdentifierAdded():
             added = Identifier(event.kind, event.value)
             return replace(state, identifiers=state.identifiers | {added})
+        case IdentifierSuperseded():
+            gone = Identifier(event.kind, event.value)
+            return replace(state, identifiers=state.identifiers - {gone})
         case ContactChanged():
             return replace(state, contact=event.contact, contact_on=event.on or state.contact_on)
         case SafeContactSet():
@@ -232,6 +282,35 @@ def _register(state: Person, command: RegisterPerson) -> list[Event]:
         *_safe(state, person_id, on, command.safe),
         *_title(state, person_id, on, command.title, command.title_expires),
     ]
+
+
+def _correct(state: Person, command: CorrectIdentity) -> list[Event]:
+    if not (command.name.full.strip() or state.identifiers):
+        raise Rejected(
+            "Serve un nome: la persona non ha un identificativo che la distingua.",
+            "nameless",
+            "name",
+        )
+    _check_birth(command.birth, state.registered_on)
+    corrected = IdentityCorrected(
+        person_id=command.person_id,
+        on=command.on,
+        sex=command.sex,
+        age=age_on(command.birth, state.registered_on),
+        citizenships=command.citizenships,
+        languages=command.languages,
+        name=command.name,
+        birth=command.birth,
+        birth_country=command.birth_country,
+    )
+    known = state.identity
+    same = known is not None and all(
+        getattr(known, name) == getattr(corrected, name) for name in _IDENTITY
+    )
+    return [] if same else [corrected]
+
+
+_IDENTITY = ("sex", "citizenships", "languages", "name", "birth", "birth_country")
 
 
 def _check_birth(birth: Birth, on: date) -> None:

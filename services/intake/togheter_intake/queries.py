@@ -44,7 +44,8 @@ def doors(conn: Connection, today: date) -> list[DoorAnswer]:
         conn,
         "select d.door_id, d.name, d.address, d.languages, count(a.access_id) as accesses,"
         " count(a.access_id) filter (where a.on_day between %(first)s and %(today)s)"
-        " as accesses_this_month from door d left join access a using (door_id)"
+        " as accesses_this_month from door d"
+        " left join access a on a.door_id = d.door_id and a.in_error_on is null"
         " group by d.door_id order by d.name",
         {"first": today.replace(day=1), "today": today},
     )
@@ -71,7 +72,8 @@ def person(conn: Connection, person_id: UUID) -> PersonAnswer | None:
     rows = _rows(
         conn,
         "select p.*, c.case_id,"
-        " (select count(*) from access a where a.person_id = p.person_id) as accesses,"
+        " (select count(*) from access a where a.person_id = p.person_id"
+        "   and a.in_error_on is null) as accesses,"
         " (select count(*) from suspicion s where s.decision is null"
         "   and (s.person_id = p.person_id or s.other_id = p.person_id)) as suspicions"
         " from person p left join case_file c using (person_id) where p.person_id = %(id)s",
@@ -221,7 +223,8 @@ def _identifiers(conn: Connection, person_id: UUID) -> tuple[Identified, ...]:
 def _needs(conn: Connection, person_id: UUID) -> tuple[NeedAnswer, ...]:
     rows = _rows(
         conn,
-        "select need_id, area, first_on, last_on, stated from need where person_id = %(id)s"
+        "select need_id, area, first_on, last_on, stated from need"
+        " where person_id = %(id)s and resolved_on is null"
         " order by first_on, area",
         {"id": person_id},
     )

@@ -9,7 +9,8 @@ import psycopg
 from psycopg import Connection
 
 from togheter_intake.accesses import ACCESS, RecordAccess
-from togheter_intake.cases import CASE, RecordNeeds, case_of
+from togheter_intake.case_commands import RecordNeeds
+from togheter_intake.cases import CASE, case_of
 from togheter_intake.known_doors import KnownDoors
 from togheter_intake.mapping import Mapping
 from togheter_intake.matching import Identity

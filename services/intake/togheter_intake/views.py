@@ -6,9 +6,11 @@ from datetime import date
 
 from psycopg import Connection
 
+from togheter_intake import views_cases as cases
 from togheter_intake.matching import Identity, blocking_keys
 from togheter_intake.spelling import fold
 from togheter_shared.contracts.intake import (
+    AccessEnteredInError,
     AccessRecorded,
     CaseOpened,
     ContactChanged,
@@ -16,10 +18,28 @@ from togheter_shared.contracts.intake import (
     DuplicateDecided,
     DuplicateSuspected,
     IdentifierAdded,
+    IdentifierSuperseded,
+    IdentityCorrected,
     NeedRecorded,
     PersonRegistered,
     ResidenceTitleRecorded,
     SafeContactSet,
+)
+from togheter_shared.contracts.intake_cases import (
+    CaseClosed,
+    CaseReopened,
+    CaseResumed,
+    CaseSuspended,
+    CaseworkerAssigned,
+    ConsentAnswered,
+    ConsentWithdrawn,
+    GoalReviewed,
+    GoalSet,
+    InterviewHeld,
+    NeedResolved,
+    PlanAgreed,
+    VulnerabilityFlagged,
+    VulnerabilityLifted,
 )
 from togheter_shared.decider import Rejected
 from togheter_shared.log.service import Recorded, View
@@ -38,8 +58,9 @@ def key_hashes(identity: Identity) -> list[int]:
     )
 
 
-def identity_of(event: PersonRegistered) -> Identity:
+def identity_of(event: PersonRegistered | IdentityCorrected) -> Identity:
     """What is compared of a person."""
+    phones = event.contact.phones if isinstance(event, PersonRegistered) else ()
     return Identity(
         given=event.name.given,
         family=event.name.family,
@@ -47,7 +68,7 @@ def identity_of(event: PersonRegistered) -> Identity:
         birth=event.birth,
         birth_country=event.birth_country,
         sex=event.sex,
-        phones=event.contact.phones,
+        phones=phones,
     )
 
 
@@ -137,6 +158,52 @@ def identifier_added(conn: Connection, recorded: Recorded) -> None:
         )
 
 
+def identifier_superseded(conn: Connection, recorded: Recorded) -> None:
+    event: IdentifierSuperseded = recorded.event
+    conn.execute(
+        "delete from identifier where kind = %s and value = %s and person_id = %s",
+        [event.kind.value, event.value, event.person_id],
+    )
+
+
+def identity_corrected(conn: Connection, recorded: Recorded) -> None:
+    """The keys of what was registered before stay: a mistake is found by the mistake too."""
+    event: IdentityCorrected = recorded.event
+    conn.execute(
+        "with corrected as (update person set sex = %s, age = %s, citizenships = %s,"
+        " languages = %s, given_name = %s, family_name = %s, native_name = %s, birth_year = %s,"
+        " birth_month = %s, birth_day = %s, birth_precision = %s, birth_source = %s,"
+        " birth_country = %s where person_id = %s returning person_id, phones)"
+        " insert into person_key (key, person_id)"
+        " select k.key, corrected.person_id from corrected, unnest(%s::bigint[]) as k (key)"
+        " on conflict do nothing",
+        [
+            event.sex.value,
+            event.age,
+            list(event.citizenships),
+            list(event.languages),
+            event.name.given,
+            event.name.family,
+            event.name.native,
+            event.birth.year,
+            event.birth.month,
+            event.birth.day,
+            event.birth.precision.value,
+            event.birth.source,
+            event.birth_country,
+            event.person_id,
+            key_hashes(identity_of(event)),
+        ],
+    )
+
+
+def access_entered_in_error(conn: Connection, recorded: Recorded) -> None:
+    event: AccessEnteredInError = recorded.event
+    conn.execute(
+        "update access set in_error_on = %s where access_id = %s", [event.on, event.access_id]
+    )
+
+
 def contact_changed(conn: Connection, recorded: Recorded) -> None:
     event: ContactChanged = recorded.event
     phones = list(event.contact.phones)
@@ -192,8 +259,9 @@ def duplicate_decided(conn: Connection, recorded: Recorded) -> None:
 def case_opened(conn: Connection, recorded: Recorded) -> None:
     event: CaseOpened = recorded.event
     conn.execute(
-        "insert into case_file (case_id, person_id, opened_on, door_id) values (%s, %s, %s, %s)",
-        [event.case_id, event.person_id, event.on, event.door_id],
+        "insert into case_file (case_id, person_id, opened_on, last_on, door_id)"
+        " values (%s, %s, %s, %s, %s)",
+        [event.case_id, event.person_id, event.on, event.on, event.door_id],
         prepare=True,
     )
 
@@ -220,8 +288,11 @@ def need_recorded(conn: Connection, recorded: Recorded) -> None:
 VIEWS: Mapping[type, View] = {
     DoorOpened: door_opened,
     AccessRecorded: access_recorded,
+    AccessEnteredInError: access_entered_in_error,
     PersonRegistered: person_registered,
+    IdentityCorrected: identity_corrected,
     IdentifierAdded: identifier_added,
+    IdentifierSuperseded: identifier_superseded,
     ContactChanged: contact_changed,
     SafeContactSet: safe_contact_set,
     ResidenceTitleRecorded: residence_title_recorded,
@@ -229,4 +300,18 @@ VIEWS: Mapping[type, View] = {
     DuplicateDecided: duplicate_decided,
     CaseOpened: case_opened,
     NeedRecorded: need_recorded,
+    NeedResolved: cases.need_resolved,
+    InterviewHeld: cases.interview_held,
+    VulnerabilityFlagged: cases.vulnerability_flagged,
+    VulnerabilityLifted: cases.vulnerability_lifted,
+    CaseworkerAssigned: cases.caseworker_assigned,
+    PlanAgreed: cases.plan_agreed,
+    GoalSet: cases.goal_set,
+    GoalReviewed: cases.goal_reviewed,
+    CaseSuspended: cases.case_suspended,
+    CaseResumed: cases.case_resumed,
+    CaseClosed: cases.case_closed,
+    CaseReopened: cases.case_reopened,
+    ConsentAnswered: cases.consent_answered,
+    ConsentWithdrawn: cases.consent_withdrawn,
 }

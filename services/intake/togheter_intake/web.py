@@ -12,7 +12,8 @@ from psycopg import Connection
 
 from togheter_intake import messages, people, queries
 from togheter_intake.accesses import ACCESS, RecordAccess
-from togheter_intake.cases import CASE, RecordNeeds, case_of
+from togheter_intake.case_commands import RecordNeeds
+from togheter_intake.cases import CASE, case_of
 from togheter_intake.doors import DOOR, OpenDoor
 from togheter_intake.given import identifier_of, identity_of, phones_of, registration
 from togheter_intake.people import PERSON

@@ -344,12 +344,14 @@ _TOLD: tuple[tuple[type, str], ...] = (
 )
 _KEPT: tuple[tuple[type, str], ...] = (
     (CaseworkerAssigned, "intake.caseworker_assigned"),
-    (ConsentAnswered, "intake.consent_answered"),
-    (ConsentWithdrawn, "intake.consent_withdrawn"),
     (ProfileItemRecorded, "intake.profile_item_recorded"),
     (ProfileItemRemoved, "intake.profile_item_removed"),
     (HouseholdMemberAdded, "intake.household_member_added"),
     (HouseholdMemberRemoved, "intake.household_member_removed"),
+)
+_OWN: tuple[tuple[type, str], ...] = (
+    (ConsentAnswered, "intake.consent_answered"),
+    (ConsentWithdrawn, "intake.consent_withdrawn"),
 )
 
 CONTRACTS = (
@@ -358,4 +360,8 @@ CONTRACTS = (
         for event, name in _TOLD
     ),
     *(Contract(event=event, type=name, subject="person_id") for event, name in _KEPT),
+    *(
+        Contract(event=event, type=name, audience=(Audience.OWN,), subject="person_id")
+        for event, name in _OWN
+    ),
 )
