@@ -314,6 +314,151 @@ def test_the_page_counts_and_names_nobody(desk: Desk) -> None:
     assert (found["accesses"], found["accesses_this_month"]) == (2, 1)
 
 
+# --- the work on a case ---------------------------------------------------------------------------
+
+
+def new_person(desk: Desk, **more: Any) -> str:
+    body = {"name": {"given": "Amina", "family": secrets.token_hex(6)}, **more}
+    person_id: str = desk.post("persons", body)["person_id"]
+    return person_id
+
+
+def test_a_case_goes_from_the_first_interview_to_its_end_and_back(desk: Desk) -> None:
+    person = new_person(desk)
+    case = f"persons/{person}/case"
+    assert desk.ask("GET", f"/api/v1/{case}")[0] == 404
+    desk.refused(f"{case}/plan", {"text": "Lavoro"}, 409, "case_none")
+    interview = {"language": "ar", "mediator": True, "minutes": 40, "note": "Cerca lavoro."}
+    assert desk.post(f"{case}/interviews", interview, key="talk")["state"] == "assessed"
+    assert desk.post(f"{case}/interviews", interview, key="talk")["state"] == "assessed"
+    need = desk.post(f"persons/{person}/needs", {"areas": ["work"]})["needs"][0]["need_id"]
+    assert desk.post(f"{case}/caseworker", {"caseworker": "anna"})["state"] == "assessed"
+    plan = {"text": "Un lavoro entro l'estate", "review_on": "2999-06-01"}
+    assert desk.post(f"{case}/plan", plan)["state"] == "planned"
+    goal = desk.post(f"{case}/goals", {"area": "work", "text": "Un tirocinio"})
+    assert goal["state"] == "active"
+    review = {"outcome": "reached", "note": "Assunta."}
+    desk.post(f"{case}/goals/{goal['made_id']}/review", review)
+    desk.post(f"{case}/needs/{need}/resolve", {"outcome": "met"})
+    assert desk.post(f"{case}/suspend", {"reason": "away"})["state"] == "suspended"
+    assert desk.post(f"{case}/resume")["state"] == "active"
+    assert desk.post(f"{case}/close", {"reason": "goals_reached"})["state"] == "closed"
+    found = desk.get(case)
+    assert (found["state"], found["caseworker"], found["plan"]) == ("closed", "anna", plan["text"])
+    assert [item["note"] for item in found["interviews"]] == ["Cerca lavoro."]
+    assert [(item["text"], item["outcome"]) for item in found["goals"]] == [
+        ("Un tirocinio", "reached")
+    ]
+    assert [item["outcome"] for item in found["needs"]] == ["met"]
+    assert desk.get(f"persons/{person}")["needs"] == []
+    desk.refused(f"{case}/suspend", {"reason": "away"}, 409, "case_closed")
+    again = desk.post(f"persons/{person}/needs", {"areas": ["work"]})["needs"]
+    assert [item["area"] for item in again] == ["work"] and again[0]["need_id"] != need
+    assert desk.get(case)["state"] == "reopened"
+
+
+def test_a_vulnerability_is_noted_and_taken_back(desk: Desk) -> None:
+    person = new_person(desk)
+    case = f"persons/{person}/case"
+    desk.post(case)
+    desk.post(f"{case}/vulnerabilities", {"vulnerability": "trafficking", "note": "Riservato"})
+    assert desk.get(case)["vulnerabilities"] == ["trafficking"]
+    assert desk.count("case_file where protected") == 1
+    desk.post(f"{case}/vulnerabilities/lift", {"vulnerability": "trafficking"})
+    assert desk.get(case)["vulnerabilities"] == []
+    assert desk.count("case_file where protected") == 0
+
+
+def test_a_consent_is_answered_superseded_and_withdrawn_in_two_actions(desk: Desk) -> None:
+    person = new_person(desk, birth={"year": 1990})
+    consents = f"persons/{person}/consents"
+    answer = {
+        "purpose": "referral",
+        "granted": True,
+        "text_version": "2026-1",
+        "text_hash": "0" * 64,
+        "language": "ar",
+        "mediator": True,
+        "recipients": ["scuola"],
+    }
+    desk.refused(consents, answer | {"recipients": []}, 422, "recipients_missing")
+    desk.refused(consents, answer | {"text_hash": "x"}, 422, "invalid")
+    desk.refused(f"{consents}/withdraw", {"purpose": "referral"}, 422, "consent_unknown")
+    desk.post(consents, answer)
+    assert [(item["recipients"], item["holds"]) for item in desk.get(consents)] == [
+        (["scuola"], True)
+    ]
+    desk.post(f"{consents}/withdraw", {"purpose": "referral"})
+    assert [(item["recipients"], item["holds"]) for item in desk.get(consents)] == [([], False)]
+    year = date.today().year - 10
+    minor = new_person(desk, birth={"year": year, "month": 1, "day": 2})
+    desk.refused(f"persons/{minor}/consents", answer, 422, "guardian_needed")
+    by_guardian = {"given_by": "guardian", "guardian_id": person}
+    desk.post(f"persons/{minor}/consents", answer | by_guardian)
+
+
+def test_a_profile_and_a_household_are_kept_and_changed(desk: Desk) -> None:
+    person = new_person(desk)
+    study = {"kind": "study", "text": "Infermieristica", "where": "Lagos", "years": "2014-2018"}
+    item = desk.post(f"persons/{person}/profile", study)["item_id"]
+    changed = study | {"recognition": "in_progress"}
+    assert desk.ask("PUT", f"/api/v1/persons/{person}/profile/{item}", changed)[0] == 200
+    member = desk.post(f"persons/{person}/household", {"relation": "child", "name": "Null"})
+    found = desk.get(f"persons/{person}/profile")
+    assert [(one["text"], one["recognition"]) for one in found["items"]] == [
+        ("Infermieristica", "in_progress")
+    ]
+    assert [(one["relation"], one["name"]) for one in found["household"]] == [("child", "Null")]
+    desk.post(f"persons/{person}/profile/{item}/remove")
+    desk.post(f"persons/{person}/household/{member['item_id']}/remove")
+    assert desk.get(f"persons/{person}/profile") == {
+        "person_id": person,
+        "items": [],
+        "household": [],
+    }
+    desk.refused(f"persons/{person}/profile", study | {"text": " "}, 422, "missing")
+
+
+def test_an_identity_is_corrected_and_found_by_the_right_name_and_by_the_wrong(desk: Desk) -> None:
+    wrong, right = f"Zz{secrets.token_hex(5)}", f"Qq{secrets.token_hex(5)}"
+    person = new_person(desk, name={"given": "Amina", "family": wrong})
+    name = {"given": "Amina", "family": right}
+    desk.post(f"persons/{person}/identity", {"name": name, "birth": {"year": 1990}})
+    assert desk.get(f"persons/{person}")["name"]["family"] == right
+    desk.refused(f"persons/{person}/identity", {}, 422, "nameless")
+    code = {"kind": "passport", "value": f"AA{secrets.randbelow(10**7):07}"}
+    desk.post(f"persons/{person}/identifiers", {"identifier": code})
+    desk.post(f"persons/{person}/identifiers/supersede", {"identifier": code})
+    assert desk.get(f"persons/{person}")["identifiers"] == []
+    other = new_person(desk)
+    desk.post(f"persons/{other}/identifiers", {"identifier": code})
+
+
+def test_an_access_entered_in_error_counts_nowhere(desk: Desk) -> None:
+    door = new_door(desk)
+    access = desk.post("accesses", {"door_id": door, "kind": "information"})["access_id"]
+    for _ in range(2):
+        path = f"/api/v1/accesses/{access}/entered-in-error"
+        assert desk.ask("POST", path, {})[0] == 204
+    found = next(item for item in desk.get("doors") if item["door_id"] == door)
+    assert found["accesses"] == 0
+
+
+def test_nothing_is_done_for_somebody_who_is_not_registered(desk: Desk) -> None:
+    nobody = uuid4()
+    for path, body in (
+        ("case", {}),
+        ("case/interviews", {}),
+        ("consents/withdraw", {"purpose": "contact"}),
+        ("profile", {"kind": "skill", "text": "Sarta"}),
+        ("household", {"relation": "child"}),
+        ("identity", {"name": {"given": "X"}}),
+    ):
+        desk.refused(f"persons/{nobody}/{path}", body, 404, "person_unknown")
+    for path in ("case", "consents", "profile"):
+        assert desk.ask("GET", f"/api/v1/persons/{nobody}/{path}")[0] == 404
+
+
 # --- registers ------------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import dict_row
 
+from togheter_intake.birthdates import age_on
 from togheter_intake.identifiers import Identifier
 from togheter_intake.matching import Identity
 from togheter_intake.messages import (
@@ -108,6 +109,19 @@ def person(conn: Connection, person_id: UUID) -> PersonAnswer | None:
         accesses=row["accesses"],
         suspicions=row["suspicions"],
     )
+
+
+def person_exists(conn: Connection, person_id: UUID) -> bool:
+    found = conn.execute(
+        "select 1 from person where person_id = %s", [person_id], prepare=True
+    ).fetchone()
+    return found is not None
+
+
+def age_today(conn: Connection, person_id: UUID, today: date) -> int | None:
+    """The age of somebody who exists, in whole years; None when the birth is not known."""
+    (row,) = _rows(conn, "select * from person where person_id = %(id)s", {"id": person_id})
+    return age_on(_birth(row), today)
 
 
 def search(conn: Connection, identifier: Identifier | None, name: str) -> list[PersonAnswer]:

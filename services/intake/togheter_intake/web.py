@@ -19,7 +19,9 @@ from togheter_intake.given import identifier_of, identity_of, phones_of, registr
 from togheter_intake.people import PERSON
 from togheter_intake.recognition import find_candidates
 from togheter_intake.service import SERVICE
-from togheter_intake.web_imports import READ, WRITE, ImportsWeb, new_id
+from togheter_intake.web_cases import PERSON_URL, said
+from togheter_intake.web_imports import READ, WRITE, new_id
+from togheter_intake.web_profiles import ProfilesWeb
 from togheter_shared.contracts.intake import Contact, SafeContact
 from togheter_shared.decider import AnyDecider, Rejected
 from togheter_shared.log.store import handle
@@ -28,13 +30,12 @@ from togheter_shared.run.http import NotFound, Request, api, page
 from togheter_shared.web.render import renderer
 
 T = TypeVar("T")
-PERSON_URL = "/api/v1/persons/<uuid:person_id>"
 SUSPICION_URL = "/api/v1/suspicions/<uuid:person_id>/<uuid:other_id>"
 
 _render = renderer(Path(__file__).parent / "templates")
 
 
-class IntakeWeb(ImportsWeb):
+class IntakeWeb(ProfilesWeb):
     """Doors, persons, accesses, needs, suspected duplicates and imports over HTTP."""
 
     name = "intake"
@@ -207,7 +208,7 @@ class IntakeWeb(ImportsWeb):
     )
     def change_contact(self, request: Request) -> messages.PersonReference:
         contact = Contact(phones=phones_of(request.body.phones))
-        return self._said(request, people.ChangeContact(**_day(request), contact=contact))
+        return self._said(request, people.ChangeContact(**said(request), contact=contact))
 
     @api(
         "POST",
@@ -220,7 +221,7 @@ class IntakeWeb(ImportsWeb):
     def set_safe_contact(self, request: Request) -> messages.PersonReference:
         body: messages.NewSafeContact = request.body
         safe = SafeContact(channel=body.channel, hours=body.hours, voicemail=body.voicemail)
-        return self._said(request, people.SetSafeContact(**_day(request), safe=safe))
+        return self._said(request, people.SetSafeContact(**said(request), safe=safe))
 
     @api(
         "POST",
@@ -234,7 +235,7 @@ class IntakeWeb(ImportsWeb):
         body: messages.NewTitle = request.body
         return self._said(
             request,
-            people.RecordResidenceTitle(**_day(request), title=body.title, expires=body.expires),
+            people.RecordResidenceTitle(**said(request), title=body.title, expires=body.expires),
         )
 
     @api(
@@ -250,7 +251,7 @@ class IntakeWeb(ImportsWeb):
         person_id = request.path["person_id"]
         case_id = case_of(person_id)
         command = RecordNeeds(
-            **_day(request),
+            **said(request),
             case_id=case_id,
             areas=body.areas,
             door_id=body.door_id,
