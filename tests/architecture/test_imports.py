@@ -169,7 +169,8 @@ if "eventlet" in sys.modules and sys.modules["eventlet"].patcher.is_monkey_patch
 """
 LIBRARIES = (
     "nameko.containers, nameko.web.server, nameko.runners, eventlet.wsgi, psycopg_pool, rich,"
-    " click, kombu.compression, jinja2, structlog, marshmallow, apispec, cryptography, pytest"
+    " click, kombu.compression, jinja2, structlog, marshmallow, apispec, cryptography, pytest,"
+    " highspy, odfdo, xlsxwriter"
 )
 
 

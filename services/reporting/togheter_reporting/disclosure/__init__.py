@@ -1,0 +1,1 @@
+"""Statistical disclosure control: what may leave, so that nobody is recognised in it."""
