@@ -26,8 +26,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from togheter_shared.testing import topology
-from togheter_shared.testing.databases import ServiceDatabase, drop_database, ensure_database
-from togheter_shared.testing.packages import find_postgres, may_install
+from togheter_shared.testing.databases import (
+    ServiceDatabase,
+    drop_database,
+    ensure_database,
+    ensure_reader,
+)
+from togheter_shared.testing.packages import ensure_pango, find_postgres, may_install
 from togheter_shared.testing.processes import ServerError, locked, read_state
 from togheter_shared.testing.servers import (
     Broker,
@@ -212,6 +217,7 @@ def _postgres_and_databases(
         steps.servers.append(partial(stop_postgres, POSTGRES))
     task = steps.progress.add_task("PostgreSQL", total=1)
     _extra_when_needed()
+    ensure_pango()
     postgres = start_postgres(POSTGRES)
     memory.set("postgres", {"admin_url": postgres.admin_url, "ours": postgres.folder is not None})
     steps.progress.advance(task)
@@ -227,6 +233,10 @@ def _postgres_and_databases(
                 memory.secret(f"database {place.database}"),
                 memory.secret(f"database {place.database} owner"),
             )
+            if place.service == "reporting":
+                secret = memory.secret(f"database {place.database} reader")
+                url = ensure_reader(conn, postgres.admin_url, place.database, secret)
+                memory.set("reader", {"database_url": url})
             before = services.read_settings(place).get("AMQP_URL", "amqp://starting.invalid")
             services.write_settings(place, databases[place], before, memory)
     memory.save()
@@ -323,6 +333,7 @@ def info(plan: Plan) -> dict[str, Any]:
     return {
         "organisations": organisations,
         "registry": str(LOCAL / "network.json"),
+        "reader": memory.get("reader"),
         "postgres": {**given_postgres, **postgres_status(POSTGRES), "folder": str(POSTGRES)},
         "broker": {**given_broker, **broker_status(RABBITMQ), "folder": str(RABBITMQ)},
     }

@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 
-from tests.benchmarks import append, imports, latency, publish
+from tests.benchmarks import append, disclosure, imports, latency, publish
 from tests.benchmarks.measure import Result, alone, say
 
 
@@ -44,6 +44,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Result]]] = {
     "publish": publish.run,
     "import": imports.run,
     "latency": latency.run,
+    "disclosure": disclosure.run,
 }
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from togheter_reporting.rebuild import rebuild
 from togheter_reporting.service import SERVICE
 from togheter_shared.log.migrate import migrate
 from togheter_shared.testing.databases import ServiceDatabase
+from togheter_shared.testing.packages import ensure_pango
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,12 @@ class Reporting:
     @property
     def role(self) -> str:
         return str(conninfo_to_dict(self.database.url)["user"])
+
+
+@pytest.fixture(scope="session")
+def pango() -> None:
+    """What a release is printed with."""
+    ensure_pango()
 
 
 @pytest.fixture

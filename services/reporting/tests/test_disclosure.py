@@ -11,9 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.benchmarks.attacker import Attacker, Published
 
-from togheter_reporting.disclosure import joint
 from togheter_reporting.disclosure.cells import (
+    MINIMUM,
+    Audience,
     Dimension,
+    Figure,
     Filter,
     Key,
     Measure,
@@ -23,8 +25,6 @@ from togheter_reporting.disclosure.cells import (
     Table,
 )
 from togheter_reporting.disclosure.joint import (
-    Audience,
-    Figure,
     Release,
     Snapshot,
     figures_of,
@@ -161,7 +161,7 @@ def test_no_hidden_count_is_found_out_from_one_release(
 ) -> None:
     made = plan(table(*dimensions_of(counts)))
     release = protected(made, [], draft(made, 1, {"t": {"persons": counts}}, audience))
-    least = joint.MINIMUM[audience]
+    least = MINIMUM[audience]
     assert all(figure.value >= least for figure in release.shown)
     assert found_out([release], least) == []
 

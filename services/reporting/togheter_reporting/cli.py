@@ -9,6 +9,7 @@ main = command_line(
         "togheter_reporting.commands:migrate",
         "togheter_reporting.commands:rebuild",
         "togheter_reporting.commands:verify",
+        "togheter_reporting.release_commands:release",
     ),
 )
 

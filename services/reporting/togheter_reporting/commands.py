@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from togheter_reporting import rebuild as rebuilding
 from togheter_reporting.catalogue import NoSuchReport
 from togheter_reporting.figures import StaleView
+from togheter_reporting.reader import let_read
 from togheter_reporting.verify import Verified
 from togheter_reporting.verify import verify as verify_views
 from togheter_shared.run.cli import FAILED, MISUSED, Program, stop
@@ -26,10 +27,12 @@ def migrate(context: click.Context, as_json: bool) -> None:
     """Bring the database up to date, as its owner; safe to run again.
 
     On an empty log it makes the reports' views too. Otherwise it names those that must be rebuilt.
+    The role <runtime role>_reader, when there is one, may read what was published.
     """
     context.invoke(migrate_kernel, as_json=as_json)
     program: Program = context.obj
     with program.database(owner=True) as conn:
+        let_read(conn, _runtime_role(program))
         names = rebuilding.missing(conn)
         if not names:
             return

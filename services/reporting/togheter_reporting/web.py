@@ -10,6 +10,7 @@ from typing import Any
 
 from togheter_reporting import catalogue, figures
 from togheter_reporting.figures import Figures, Freshness
+from togheter_reporting.releases_web import ReleasesWeb
 from togheter_reporting.spreadsheet import csv_of
 from togheter_shared.run.http import Answer, Database, NotFound, Refusal, Request, api, page
 from togheter_shared.run.operation import JSON
@@ -21,7 +22,7 @@ CSV = "text/csv; charset=utf-8"
 render = renderer(Path(__file__).parent / "templates")
 
 
-class ReportingWeb:
+class ReportingWeb(ReleasesWeb):
     """What reporting answers over HTTP."""
 
     name = "reporting"

@@ -41,8 +41,8 @@ def migrate(conn: Connection, packages: list[str], runtime_role: str | None) -> 
     """Apply what is missing, in one transaction each, as the owner; returns the names applied.
 
     `runtime_role` is the role that the service runs as: it may read and write, but on `event_log`,
-    `feed` and `inbox` it may only read and insert. None when the service runs as the owner, which
-    gives that promise up.
+    `feed`, `inbox` and every table whose comment begins with "append-only" it may only read and
+    insert. None when the service runs as the owner, which gives that promise up.
     """
     applied: list[str] = []
     conn.execute("select pg_advisory_lock(%s)", [LOCK])
@@ -86,7 +86,7 @@ def grant(conn: Connection, role: str) -> None:
                 "grant usage on all sequences in schema {place} to {name}",
             ):
                 conn.execute(sql.SQL(statement).format(place=place, name=name))
-        for table in APPEND_ONLY:
+        for table in [*APPEND_ONLY, *_declared_append_only(conn)]:
             conn.execute(
                 sql.SQL("revoke update, delete, truncate on {table} from {name}").format(
                     table=sql.Identifier("public", table), name=name
@@ -97,6 +97,16 @@ def grant(conn: Connection, role: str) -> None:
                 name=name
             )
         )
+
+
+def _declared_append_only(conn: Connection) -> list[str]:
+    """The tables of services whose comment says that nothing in them is ever changed."""
+    rows = conn.execute(
+        "select relname from pg_class where relnamespace = 'public'::regnamespace"
+        " and relkind in ('r', 'p') and obj_description(oid, 'pg_class') like 'append-only%'"
+        " order by relname"
+    ).fetchall()
+    return [row[0] for row in rows]
 
 
 def _schemas(conn: Connection) -> list[str]:

@@ -229,7 +229,8 @@ class Application:
         )
         if operation is _STATIC:
             return _static_reply(request, environ)
-        return _reply(operation, route.call(request))
+        reply = _reply(operation, route.call(request))
+        return _unless_known(reply, environ.get("HTTP_IF_NONE_MATCH", ""))
 
     def _account(self, operation: Operation, environ: Environ) -> Account:
         """Who asks, as the database says now; raises a `Refusal` when it may not."""
@@ -355,6 +356,14 @@ def _idempotency_key(environ: Environ) -> str | None:
 
 
 # --- what goes ----------------------------------------------------------------------------------
+
+
+def _unless_known(reply: _Reply, known: str) -> _Reply:
+    """304 without a body for who has it: one of the ETags in If-None-Match is the answer's."""
+    etag = dict(reply.headers).get("ETag")
+    if etag is None or reply.status != 200 or etag not in re.findall(r'"[^"]*"', known):
+        return reply
+    return _Reply(304, reply.headers, b"")
 
 
 def _reply(operation: Operation, result: Any) -> _Reply:

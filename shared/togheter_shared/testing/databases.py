@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-LONGEST_NAME = 63 - len("_owner")
+LONGEST_NAME = 63 - len("_reader")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,10 +74,20 @@ def ensure_database(
     )
 
 
+def ensure_reader(conn: psycopg.Connection, admin_url: str, name: str, password: str) -> str:
+    """Create the role `name_reader`, or repair it, and give its URL.
+
+    What it may read of the database `name`, the migrations say.
+    """
+    role = f"{name}_reader"
+    _ensure_role(conn, role, password)
+    return url_for(admin_url, database=name, user=role, password=password)
+
+
 def drop_database(conn: psycopg.Connection, name: str) -> None:
-    """Remove the database and its two roles, and end whoever is connected to it."""
+    """Remove the database and its roles, and end whoever is connected to it."""
     conn.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
-    for role in (name, f"{name}_owner"):
+    for role in (name, f"{name}_owner", f"{name}_reader"):
         conn.execute(sql.SQL("drop role if exists {}").format(sql.Identifier(role)))
 
 

@@ -1,4 +1,4 @@
-"""Find the programs of PostgreSQL and RabbitMQ, or have Debian install them when it may."""
+"""Find PostgreSQL, RabbitMQ and Pango, or have Debian install them when it may."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ctypes.util import find_library
 from pathlib import Path
 
 from togheter_shared.testing.processes import ServerError, run
@@ -26,6 +27,8 @@ WAYS_TO_RABBITMQ = """No RabbitMQ was found. Any one of these is a way out:
   - set AMQP_URL to a running broker, and RABBITMQ_MANAGEMENT_URL to its management interface,
     with an administrator's name and password in both
   - install it: apt-get install rabbitmq-server   (as root this is tried by itself)"""
+
+PANGO = ("libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0", "fonts-dejavu-core")
 
 _one_at_a_time = threading.Lock()
 
@@ -101,6 +104,26 @@ def find_rabbitmq() -> Path | None:
 
 def _path_with_sbin() -> str:
     return os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin"
+
+
+# --- Pango ------------------------------------------------------------------------------------
+
+
+def ensure_pango() -> None:
+    """What WeasyPrint prints with; installed when it is missing. Raises `ServerError`."""
+    if _pango_is_there():
+        return
+    if may_install():
+        install(*PANGO)
+    if not _pango_is_there():
+        raise ServerError(
+            "Pango was not found, and nothing is printed without it;"
+            f" run: apt-get install {' '.join(PANGO)}"
+        )
+
+
+def _pango_is_there() -> bool:
+    return all(find_library(name) for name in ("pango-1.0", "pangoft2-1.0", "harfbuzz-subset"))
 
 
 # --- Debian -----------------------------------------------------------------------------------

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import cached_property
 from itertools import product
 from typing import Any
@@ -15,6 +16,17 @@ Key = tuple[Path, ...]
 """A figure's place in its table: a path for each dimension."""
 Counts = Mapping[str, Mapping[Key, int]]
 """By measure: the finest counts of a table; those that are zero are left out."""
+
+
+class Audience(StrEnum):
+    """For whom a release is; the authorities read what is public too."""
+
+    PUBLIC = "public"
+    AUTHORITIES = "authorities"
+
+
+MINIMUM = {Audience.PUBLIC: 5, Audience.AUTHORITIES: 3}
+"""The least count that is shown, where nothing sensitive is counted."""
 
 _RELATION = re.compile(r"(\w+)\s*(=|<=)\s*(\w+(?:\s*\+\s*\w+)*)")
 
@@ -149,6 +161,16 @@ class Filter:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A figure of a release: where it stands, and what was counted."""
+
+    table: str
+    measure: str
+    key: Key
+    value: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """What a report may publish: its tables, and the column whose owners know their own rows."""
 
@@ -157,6 +179,8 @@ class Plan:
     version: int
     tables: tuple[Table, ...]
     insiders: str | None = None
+    titles: Mapping[str, str] = field(default_factory=dict)
+    """Of levels that are part of a column."""
 
     @cached_property
     def by_name(self) -> Mapping[str, Table]:
@@ -221,6 +245,7 @@ def plan_of(report: Report, document: Mapping[str, Any]) -> Plan:
         version=report.version,
         tables=tuple(tables),
         insiders=document.get("insiders"),
+        titles=document.get("titles", {}),
     )
 
 

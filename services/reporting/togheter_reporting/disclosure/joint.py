@@ -2,25 +2,25 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from math import log1p
 
 import numpy as np
 
 from togheter_reporting.disclosure.attack import Attacker, Form, form
-from togheter_reporting.disclosure.cells import Counts, Filter, Key, Measure, Path, Plan, Table
+from togheter_reporting.disclosure.cells import (
+    MINIMUM,
+    Audience,
+    Counts,
+    Figure,
+    Filter,
+    Key,
+    Measure,
+    Path,
+    Plan,
+    Table,
+)
 from togheter_reporting.disclosure.protect import protect
 
-
-class Audience(StrEnum):
-    """For whom a release is; the authorities read what is public too."""
-
-    PUBLIC = "public"
-    AUTHORITIES = "authorities"
-
-
-MINIMUM = {Audience.PUBLIC: 5, Audience.AUTHORITIES: 3}
-"""The least count that is shown, where nothing sensitive is counted."""
 _READS = {
     Audience.PUBLIC: {Audience.PUBLIC},
     Audience.AUTHORITIES: {Audience.PUBLIC, Audience.AUTHORITIES},
@@ -38,16 +38,6 @@ class Snapshot:
 
     position: int
     counts: Mapping[str, Counts]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Figure:
-    """A figure of a release: where it stands, and what was counted."""
-
-    table: str
-    measure: str
-    key: Key
-    value: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -277,11 +267,15 @@ class _Knowledge:
                             )
 
     def _relations(self, *, equal: bool) -> Iterator[Form]:
+        truth = np.array(self._truth, float)
         for places in self._places:
             for table in self._plan.tables:
                 for relation in table.relations:
                     if relation.equal == equal:
-                        yield from _related(places, table.name, relation.whole, relation.parts)
+                        for each in _related(places, table.name, relation.whole, relation.parts):
+                            value = each.at(truth)  # what came late may have broken the relation
+                            if value == 0 if equal else value >= 0:
+                                yield each
 
     def _growth(self) -> Iterator[Form]:
         """The attacker guesses right, of every count, whether it grew or shrank."""

@@ -18,7 +18,7 @@ from togheter_reporting.disclosure.attack import (
     solve,
 )
 
-_ROUNDS = 3
+_ROUNDS = 2
 """How often the costs of a design are weighed anew, so that few figures carry the change."""
 
 
@@ -164,7 +164,7 @@ def _give_back(
 ) -> None:
     """Show again, the weightiest first, each cell that is hidden without need.
 
-    A last look shows those that could be found out anyway: hidden, they would only seem to be so.
+    A last look shows those that everybody could find out: hidden, they would only seem to be so.
     """
     asked = [
         (attack, target)
@@ -187,7 +187,7 @@ def _give_back(
             attack.hide(cell)
             attack.pool = pool
     for cell in sorted(hidden - always):
-        if any(attack.determines(attack.attacker.cells[cell][0]) for attack in attacks):
+        if all(attack.determines(attack.attacker.cells[cell][0]) for attack in attacks):
             hidden.discard(cell)
             for attack in attacks:
                 attack.show(cell)

@@ -1,0 +1,1 @@
+"""The forms in which a release is handed out: sheets, documents, data and their description."""
