@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 
-from tests.benchmarks import append, disclosure, imports, latency, publish
+from tests.benchmarks import append, disclosure, duplicates, imports, latency, publish
 from tests.benchmarks.measure import Result, alone, say
 
 
@@ -45,6 +45,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Result]]] = {
     "import": imports.run,
     "latency": latency.run,
     "disclosure": disclosure.run,
+    "duplicates": duplicates.run,
 }
 
 if __name__ == "__main__":

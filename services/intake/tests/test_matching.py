@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from togheter_intake.birthdates import parse_birth
-from togheter_intake.matching import Identity, blocking_keys, compare, compare_births
+from togheter_intake.matching import (
+    Identity,
+    blocking_keys,
+    compare,
+    compare_births,
+    search_keys,
+)
 from togheter_intake.matching import Suspicion as Suspected
 from togheter_shared.contracts.intake import Birth, Sex
 
@@ -30,7 +36,7 @@ def suspicion(a: Identity, b: Identity) -> Suspected | None:
     found = compare(a, b)
     assert found == compare(b, a)
     if found:
-        assert blocking_keys(a) & blocking_keys(b)
+        assert blocking_keys(a) & search_keys(b) and search_keys(a) & blocking_keys(b)
     return found
 
 

@@ -33,6 +33,7 @@ from togheter_intake.mapping import (
     with_columns,
 )
 from togheter_intake.problems import Problem
+from togheter_intake.recognition import reindex
 from togheter_intake.refused import RefusedRows, open_refused
 from togheter_intake.register import RawRow, Register, RegisterError, read_register
 from togheter_intake.service import SERVICE
@@ -304,6 +305,21 @@ def _bar(lines: int) -> Iterator[Callable[[int, Summary], None]]:
 
         yield show
         bar.update(task, completed=lines)
+
+
+@click.command("reindex")
+@click.pass_obj
+def reindex_people(program: Program) -> None:
+    """Make the index of the search anew; the desk goes on searching meanwhile."""
+    with (
+        program.database() as conn,
+        Progress(console=Console(stderr=True), refresh_per_second=4) as bar,
+    ):
+        task = bar.add_task("persone", total=None)
+        done = 0
+        for done, everybody in reindex(conn):
+            bar.update(task, completed=done, total=everybody)
+    click.echo(f"{done} people are in the index")
 
 
 @click.group("doors")

@@ -15,6 +15,8 @@ SUSPECT = 50
 SAME_NAME = 97.0
 SIMILAR_NAME = 84.0
 RELATED_NAME = 72.0
+BEGUN = 70.0
+"""A name of which only the beginning was typed."""
 MISTYPED_YEARS = 10
 """How far apart two years may be when one of them may be a mistake: a parent and a child who share
 a name and a birthday are further."""
@@ -61,6 +63,33 @@ def compare(a: Identity, b: Identity) -> Suspicion | None:
     return Suspicion(score, reasons) if score >= SUSPECT else None
 
 
+def likeness(a: Identity, b: Identity) -> float:
+    """How much the two look like one person, 0 to 190, to rank what a search has found.
+
+    Unlike `compare` it judges nobody: the best of what there is comes first, however weak.
+    """
+    births = _BIRTHS[compare_births(a.birth, b.birth)]
+    phone = 60 if set(a.phones) & set(b.phones) else 0
+    return max(_names(a, b), BEGUN if _begins(a, b) else 0.0) + births + phone
+
+
+def _begins(a: Identity, b: Identity) -> bool:
+    """Whether every part of the first name begins a part of the second: it is being typed."""
+    parts, others = _all_tokens(a), _all_tokens(b)
+    return bool(parts) and all(any(o.startswith(part) for o in others) for part in parts)
+
+
+_BIRTHS = {
+    "same": 30,
+    "swapped": 22,
+    "compatible": 18,
+    "close": 16,
+    "unknown": 6,
+    "other": 0,
+}
+"""What the comparison of two births adds to the likeness of two names."""
+
+
 def compare_births(a: Birth, b: Birth) -> str:
     """`same`, `swapped` (day and month), `close` (one part differs), `compatible` (as far as they
     are known), `unknown` (one of them), `other`."""
@@ -72,8 +101,10 @@ def compare_births(a: Birth, b: Birth) -> str:
     full = (a.month, a.day, b.month, b.day)
     if None not in full:
         first, second = (a.year, a.month, a.day), (b.year, b.month, b.day)
+        if a.year == b.year and (1, 1) in (first[1:], second[1:]):
+            return "compatible"
         if first == second:
-            return "compatible" if (a.month, a.day) == (1, 1) else "same"
+            return "same"
         if first == (b.year, b.day, b.month):
             return "swapped"
         equal = sum(x == y for x, y in zip(first, second, strict=True))
@@ -84,26 +115,56 @@ def compare_births(a: Birth, b: Birth) -> str:
 
 
 def blocking_keys(identity: Identity) -> frozenset[str]:
-    """Keys that two records share whenever `compare` may suspect them; at most some dozens.
+    """Keys under which a record is found again; at most some dozens.
 
     Meant to be hashed with a key and kept in an index. One letter says the kind: `t` telephone;
     `n` part of the name (its consonants) with the year of birth; `p` two parts of the name; `w` a
-    name that has one part only; `d` day of birth, whichever of the numbers is the month.
+    name that has one part only; `d` day of birth, whichever of the numbers is the month; `m` part
+    of the name; `f` its first three letters.
     """
-    keys = {f"t:{phone}" for phone in identity.phones}
     tokens = _all_tokens(identity)
-    bones = sorted({skeleton(token) for token in tokens})[:8]
-    years = _years(identity.birth)
-    keys |= {f"n:{bone}:{year}" for bone in bones for year in years}
+    bones = _bones(tokens)
+    return frozenset(_paired(identity, bones) | _dated(identity, bones) | _parts(tokens, bones))
+
+
+def search_keys(identity: Identity) -> frozenset[str]:
+    """Those of the keys to look for: parts of names alone only when no birth narrows them down.
+
+    Whenever `compare` may suspect two people, the search keys of either are among the keys of the
+    other.
+    """
+    tokens = _all_tokens(identity)
+    bones = _bones(tokens)
+    keys = _paired(identity, bones) | _dated(identity, bones)
+    if identity.birth.year is None:
+        keys |= _parts(tokens, bones)
+    return frozenset(keys)
+
+
+def _bones(tokens: tuple[str, ...]) -> list[str]:
+    return sorted({skeleton(token) for token in tokens})[:8]
+
+
+def _parts(tokens: tuple[str, ...], bones: list[str]) -> set[str]:
+    return {f"m:{bone}" for bone in bones[:5]} | {f"f:{token[:3]}" for token in tokens[:5]}
+
+
+def _paired(identity: Identity, bones: list[str]) -> set[str]:
+    keys = {f"t:{phone}" for phone in identity.phones}
     keys |= {f"p:{one}+{two}" for one, two in combinations(bones, 2)}
     if len(bones) == 1:
         keys.add(f"w:{bones[0]}")
+    return keys
+
+
+def _dated(identity: Identity, bones: list[str]) -> set[str]:
+    keys = {f"n:{bone}:{year}" for bone in bones for year in _years(identity.birth)}
     birth = identity.birth
     exact = birth.precision is BirthPrecision.DAY and birth.month and birth.day
     if exact and (birth.month, birth.day) != (1, 1):
         low, high = sorted((birth.month or 0, birth.day or 0))
         keys.add(f"d:{birth.year}-{low}-{high}")
-    return frozenset(keys)
+    return keys
 
 
 def _years(birth: Birth) -> tuple[int, ...]:

@@ -85,10 +85,13 @@ class NewPerson:
 
 @dataclass(frozen=True, kw_only=True)
 class PersonSearch:
-    """By an identifier, which one person has; or by a whole name, as it was registered."""
+    """By an identifier, which one person has; or by a name in any spelling and script, whole or in
+    part, a telephone, and a date of birth as far as it is known."""
 
     identifier: GivenIdentifier | None = None
     name: ShortText = ""
+    birth: Birth = Birth()
+    phones: tuple[Code, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,7 @@ from togheter_intake.messages import (
     SuspicionAnswer,
     SuspicionFilter,
 )
-from togheter_intake.recognition import find_by_identifier, find_candidates
+from togheter_intake.recognition import find_by_identifier, find_people
 from togheter_shared.contracts.intake import (
     Area,
     Birth,
@@ -124,13 +124,15 @@ def age_today(conn: Connection, person_id: UUID, today: date) -> int | None:
     return age_on(_birth(row), today)
 
 
-def search(conn: Connection, identifier: Identifier | None, name: str) -> list[PersonAnswer]:
-    """The one who has the identifier; or people of that whole name, at most 20."""
+def search(
+    conn: Connection, identifier: Identifier | None, identity: Identity
+) -> list[PersonAnswer]:
+    """The one who has the identifier; or those who look like the identity, the best first."""
     if identifier is not None:
         known = find_by_identifier(conn, identifier)
         ids = [known.person_id] if known else []
     else:
-        ids = [found.person_id for found in find_candidates(conn, Identity(given=name))]
+        ids = find_people(conn, identity)
     return [found for id_ in ids if (found := person(conn, id_)) is not None]
 
 

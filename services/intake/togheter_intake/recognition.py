@@ -1,6 +1,6 @@
 """Who is already known: by identifier, and nobody by less; who may be the same, for a person."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -14,13 +14,17 @@ from togheter_intake.matching import (
     Suspicion,
     compare,
     compare_births,
+    likeness,
 )
 from togheter_intake.names import name_tokens, similarity
-from togheter_intake.views import key_hashes
+from togheter_intake.search_index import most_like, record_hashes
 from togheter_shared.contracts.intake import Birth, BirthPrecision, PersonName, Sex
 
 MOST_SUSPICIONS = 20
 """Of one person at registration, the strongest: nobody looks through more."""
+MOST_FOUND = 20
+"""Of a search."""
+WORTH_SHOWING = 60.0
 
 _IDENTITY = (
     "p.person_id, p.given_name, p.family_name, p.native_name, p.birth_year, p.birth_month,"
@@ -57,13 +61,54 @@ def find_by_identifier(conn: Connection, identifier: Identifier) -> Known | None
 
 def find_candidates(conn: Connection, identity: Identity) -> list[Candidate]:
     """Registered people who may be this one, the most alike first."""
+    return alike(identity, _people(conn, most_like(conn, identity)))
+
+
+def find_people(conn: Connection, identity: Identity, limit: int = MOST_FOUND) -> list[UUID]:
+    """Registered people who look like this identity, the most alike first.
+
+    For somebody who searches: it judges nobody, and leaves out only what has nothing in common.
+    """
+    found = [
+        (likeness(identity, known.identity), known.person_id)
+        for known in _people(conn, most_like(conn, identity))
+    ]
+    found.sort(key=lambda one: (-one[0], one[1]))
+    return [person_id for score, person_id in found[:limit] if score >= WORTH_SHOWING]
+
+
+def reindex(conn: Connection) -> Iterator[tuple[int, int]]:
+    """Make everybody's keys anew, in batches; yields (done, all) after each.
+
+    For a version that makes other keys. Searches find everybody meanwhile, by the old keys.
+    """
+    (everybody,) = conn.execute("select count(*) from person").fetchone() or (0,)
+    done, after = 0, UUID(int=0)
+    while rows := conn.execute(
+        f"select {_IDENTITY} from person p where p.person_id > %s"  # noqa: S608
+        " order by p.person_id limit 500",
+        [after],
+    ).fetchall():
+        keys = [(key, row[0]) for row in rows for key in record_hashes(_known(row).identity)]
+        ids = [row[0] for row in rows]
+        with conn.transaction():
+            conn.execute("delete from person_key where person_id = any(%s)", [ids])
+            conn.execute(
+                "insert into person_key (key, person_id)"
+                " select * from unnest(%s::bigint[], %s::uuid[]) on conflict do nothing",
+                [[key for key, _ in keys], [person_id for _, person_id in keys]],
+            )
+        after, done = ids[-1], done + len(rows)
+        yield done, everybody
+
+
+def _people(conn: Connection, ids: list[UUID]) -> list[Known]:
     rows = conn.execute(
-        f"select {_IDENTITY} from person p where p.person_id in"  # noqa: S608
-        " (select k.person_id from person_key k where k.key = any(%s::bigint[]))",
-        [key_hashes(identity)],
+        f"select {_IDENTITY} from person p where p.person_id = any(%s)",  # noqa: S608
+        [ids],
         prepare=True,
     ).fetchall()
-    return alike(identity, map(_known, rows))
+    return [_known(row) for row in rows]
 
 
 def alike(identity: Identity, others: Iterable[Known]) -> list[Candidate]:

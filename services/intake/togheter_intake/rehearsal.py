@@ -5,7 +5,7 @@ from uuid import UUID
 from togheter_intake.identifiers import Identifier
 from togheter_intake.matching import Identity
 from togheter_intake.recognition import Candidate, Known, alike
-from togheter_intake.views import key_hashes
+from togheter_intake.search_index import question_hashes, record_hashes
 
 REMEMBERED = 20_000
 """People who are compared with later rows; after so many, only identifiers are remembered."""
@@ -31,7 +31,7 @@ class Rehearsal:
         """People of earlier rows who may be this one."""
         found = {
             known.person_id: known
-            for key in key_hashes(identity)
+            for key in question_hashes(identity)
             for known in self._keys.get(key, ())
         }
         return alike(identity, found.values())
@@ -43,5 +43,5 @@ class Rehearsal:
         if identifier is not None:
             self._holders[identifier] = known
         if known is not None:
-            for key in key_hashes(identity):
+            for key in record_hashes(identity):
                 self._keys.setdefault(key, []).append(known)

@@ -1,13 +1,13 @@
 """The tables that pages and interface read: kept in the transaction of each command."""
 
-import hashlib
 from collections.abc import Mapping
 from datetime import date
 
 from psycopg import Connection
 
 from togheter_intake import views_cases as cases
-from togheter_intake.matching import Identity, blocking_keys
+from togheter_intake.matching import Identity
+from togheter_intake.search_index import record_hashes
 from togheter_intake.spelling import fold
 from togheter_shared.contracts.intake import (
     AccessEnteredInError,
@@ -48,14 +48,6 @@ from togheter_shared.log.service import Recorded, View
 def name_key(name: str) -> str:
     """The form in which names of doors are compared."""
     return fold(name)
-
-
-def key_hashes(identity: Identity) -> list[int]:
-    """The blocking keys of an identity as 64-bit numbers; a collision costs one comparison."""
-    return sorted(
-        int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big", signed=True)
-        for key in blocking_keys(identity)
-    )
 
 
 def identity_of(event: PersonRegistered | IdentityCorrected) -> Identity:
@@ -134,7 +126,7 @@ def person_registered(conn: Connection, recorded: Recorded) -> None:
             event.birth.source,
             event.birth_country,
             list(event.contact.phones),
-            key_hashes(identity_of(event)),
+            record_hashes(identity_of(event)),
         ],
         prepare=True,
     )
@@ -192,7 +184,7 @@ def identity_corrected(conn: Connection, recorded: Recorded) -> None:
             event.birth.source,
             event.birth_country,
             event.person_id,
-            key_hashes(identity_of(event)),
+            record_hashes(identity_of(event)),
         ],
     )
 
@@ -212,7 +204,7 @@ def contact_changed(conn: Connection, recorded: Recorded) -> None:
         " insert into person_key (key, person_id)"
         " select k.key, changed.person_id from changed, unnest(%s::bigint[]) as k (key)"
         " on conflict do nothing",
-        [phones, event.person_id, key_hashes(Identity(phones=tuple(phones)))],
+        [phones, event.person_id, record_hashes(Identity(phones=tuple(phones)))],
         prepare=True,
     )
 

@@ -15,7 +15,8 @@ from togheter_intake.accesses import ACCESS, RecordAccess
 from togheter_intake.case_commands import RecordNeeds
 from togheter_intake.cases import CASE, case_of
 from togheter_intake.doors import DOOR, OpenDoor
-from togheter_intake.given import identifier_of, identity_of, phones_of, registration
+from togheter_intake.given import birth_of, identifier_of, identity_of, phones_of, registration
+from togheter_intake.matching import Identity
 from togheter_intake.people import PERSON
 from togheter_intake.recognition import find_candidates
 from togheter_intake.service import SERVICE
@@ -172,18 +173,23 @@ class IntakeWeb(ProfilesWeb):
         "POST",
         "/api/v1/persons/search",
         scope=READ,
-        summary="Who has an identifier, or a whole name; the address holds neither",
+        summary="Who has an identifier, or looks like this; the address holds nothing of it",
         body=messages.PersonSearch,
         answer=messages.PersonAnswer,
         many=True,
     )
     def search_persons(self, request: Request) -> list[messages.PersonAnswer]:
         body: messages.PersonSearch = request.body
-        if body.identifier is None and not body.name.strip():
-            raise Rejected("Indica un identificativo o un nome.", "nothing_to_search", "name")
         identifier = identifier_of(body.identifier, "identifier") if body.identifier else None
+        identity = Identity(
+            given=body.name, birth=birth_of(body.birth), phones=phones_of(body.phones)
+        )
+        if identifier is None and not (body.name.strip() or identity.phones):
+            raise Rejected(
+                "Indica un identificativo, un nome o un telefono.", "nothing_to_search", "name"
+            )
         with self.database.connection() as conn:
-            return queries.search(conn, identifier, body.name)
+            return queries.search(conn, identifier, identity)
 
     @api(
         "POST",
