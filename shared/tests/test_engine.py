@@ -49,9 +49,9 @@ class Side:
             organisation=name,
             database_url=database.url,
             amqp_url=broker.amqp_url_for(name),
-            network=NETWORK,
+            network=lambda: NETWORK,
             seal_private_key=KEYS[name]["seal_private"],
-            signer=Signer(
+            signer=lambda: Signer(
                 key=key_id(KEYS[name]["sign_public"]), private_key=KEYS[name]["sign_private"]
             ),
             head_seconds=1.0,

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -249,11 +250,17 @@ def test_the_last_signed_head_is_kept_as_a_proof(
     number(origin)
     take(other, outbox.runs(origin, "to.ponte", 0)[0].body("comune.notes", SIGNER))
     row = other.execute(
-        "select epoch, signed_number, head_hash, signed_key, signature from inbox_channel"
+        "select epoch, signed_number, head_hash, signed_key, signature, signed_at"
+        " from inbox_channel"
     ).fetchone()
     assert row is not None
     head = Head(
-        origin="comune.notes", channel="to.ponte", epoch=row[0], number=row[1], hash=bytes(row[2])
+        origin="comune.notes",
+        channel="to.ponte",
+        epoch=row[0],
+        number=row[1],
+        hash=bytes(row[2]),
+        at=row[5],
     )
     assert head.number == 2
     assert verify("comune", row[3], bytes(row[4]), head.statement())
@@ -267,7 +274,12 @@ def test_an_announced_head_of_another_history_freezes_the_channel(
     deliver(other, bodies(origin)[0])
     epoch = decode(bodies(origin)[0]).epoch
     forged = Head(
-        origin="comune.notes", channel="to.ponte", epoch=epoch, number=1, hash=hash_of(b"other")
+        origin="comune.notes",
+        channel="to.ponte",
+        epoch=epoch,
+        number=1,
+        hash=hash_of(b"other"),
+        at=datetime.now(UTC),
     )
     reason = "a head of another history than the one that was told"
     assert take(other, SIGNER.sign(forged)).quarantined == reason

@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -400,10 +401,19 @@ def _signed(
         return
     line = next((line for line in here if line.number == state.signed_number), None)
     digest = hashlib.sha256(bytes(line.entry)).hexdigest() if line else ""
-    statement = json.dumps(
-        ["togheter/head/1", origin, channel, str(state.epoch), state.signed_number, digest],
-        separators=(",", ":"),
-    ).encode()
+    at = state.signed_at.astimezone(UTC).isoformat(timespec="microseconds")
+    stated = [
+        "togheter/head/1",
+        origin,
+        channel,
+        str(state.epoch),
+        state.signed_number,
+        digest,
+        at,
+    ]
+    if state.after_epoch is not None:
+        stated += [str(state.after_epoch), state.after_number, bytes(state.after_hash).hex()]
+    statement = json.dumps(stated, separators=(",", ":")).encode()
     for key in keys[origin.partition(".")[0]]:
         try:
             key.verify(bytes(state.signature), statement)

@@ -21,7 +21,7 @@ KERNEL = {
     "feed_channel": "channel, epoch, head_number, head_hash from feed_channel",
     "inbox": "* from inbox order by position",
     "inbox_channel": "origin, channel, epoch, next_number, head_hash, state, signed_number,"
-    " signature from inbox_channel",
+    " signature, signed_at, after_epoch, after_number, after_hash from inbox_channel",
     "pending": "* from pending",
     "quarantine": "* from quarantine",
     "refused_reaction": "* from refused_reaction",

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
@@ -270,6 +271,7 @@ def forged(storm: Storm) -> None:
     entry, number, epoch, digest = bytes(row[0]), row[1], row[2], bytes(row[3])
     key = Ed25519PrivateKey.generate()
     head = {"epoch": str(epoch), "number": number, "hash": digest.hex(), "key": "0" * 16}
+    head["at"] = datetime.now(UTC).isoformat(timespec="microseconds")
     head["signature"] = _base64(key.sign(b"somebody else"))
     signed = json.dumps(head, sort_keys=True, separators=(",", ":")).encode()
     following = json.loads(entry) | {"number": number + 1, "previous": digest.hex()}

@@ -9,6 +9,9 @@ from rapidfuzz import fuzz
 from rapidfuzz.distance import JaroWinkler
 from unidecode import unidecode
 
+ALIKE, FAR = 96.0, 25.0
+"""From here on, and below, names cut differently would change nothing."""
+
 _ARTICLES = "al el ul de la las los da das do dos du di del della le lo d the bin ibn bint"
 ARTICLES = frozenset(_ARTICLES.split())
 
@@ -63,6 +66,8 @@ def similarity(left: Sequence[str], right: Sequence[str]) -> float:
     missing = len(long) - len(short)
     if missing:
         score -= 12 if len(short) == 1 else 4 * missing
+    if score >= ALIKE or score < FAR:
+        return max(score, 0.0)
     joined = fuzz.ratio("".join(sorted(left)), "".join(sorted(right)))
     glued = fuzz.ratio("".join(left), "".join(right))
     return max(score, joined, glued, _same_bones(left, right), 0.0)

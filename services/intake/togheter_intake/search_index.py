@@ -12,7 +12,7 @@ from psycopg import Connection
 
 from togheter_intake.matching import Identity, blocking_keys, search_keys
 
-MOST_CANDIDATES = 150
+MOST_CANDIDATES = 120
 """How many of those who share keys are compared."""
 MOST_CARRIERS = 5_000
 """How many people of one key are looked at: more say too little about each."""

@@ -32,7 +32,7 @@ from togheter_referrals.interface import (
 from togheter_referrals.service import SERVICE
 from togheter_referrals.states import ITALIAN
 from togheter_shared.decider import Rejected
-from togheter_shared.log.network import Network, load_network
+from togheter_shared.log.network import LiveNetwork, Network
 from togheter_shared.log.store import handle
 from togheter_shared.run.carry import carry_out, context
 from togheter_shared.run.http import Answer, Database, NotFound, Request, api, page
@@ -50,7 +50,11 @@ class Place:
     """Whose desk this is, and who else is in the network."""
 
     organisation: str
-    network: Network
+    live: LiveNetwork
+
+    @property
+    def network(self) -> Network:
+        return self.live()
 
 
 class PlaceProvider(DependencyProvider):  # type: ignore[misc]
@@ -58,9 +62,7 @@ class PlaceProvider(DependencyProvider):  # type: ignore[misc]
 
     def setup(self) -> None:
         settings = self.container.config["togheter"].settings
-        self.place = Place(
-            organisation=settings.organisation, network=load_network(settings.network)
-        )
+        self.place = Place(organisation=settings.organisation, live=LiveNetwork(settings.network))
 
     def get_dependency(self, worker_ctx: Any) -> Place:
         return self.place

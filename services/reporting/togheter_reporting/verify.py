@@ -77,7 +77,7 @@ def _events(conn: Connection, upto: int) -> Iterator[Event]:
         cursor.itersize = CHUNK
         cursor.execute(
             "select origin, position, type, type_version, stream_version, event_id, data"
-            " from public.inbox where position <= %s order by position",
+            " from public.inbox where position <= %s and not repeated order by position",
             [upto],
         )
         for origin, position, type_, type_version, stream_version, event_id, data in cursor:

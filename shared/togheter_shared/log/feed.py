@@ -126,7 +126,10 @@ def _heads(conn: Connection) -> dict[str, _Head]:
 
 def _open_channel(conn: Connection, channel: str) -> _Head:
     row = conn.execute(
-        "insert into feed_channel (channel) values (%s) returning epoch", [channel]
+        "with opened as (insert into feed_channel (channel) values (%s) returning channel, epoch)"
+        " insert into feed_epoch (channel, ordinal, epoch) select channel, 1, epoch from opened"
+        " returning epoch",
+        [channel],
     ).fetchone()
     assert row is not None
     return _Head(row[0], 0, b"")

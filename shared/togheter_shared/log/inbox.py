@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from togheter_shared.contracts import strictjson
 from togheter_shared.contracts.contract import Registry
-from togheter_shared.log import crash, head
+from togheter_shared.log import crash, epochs, head
 from togheter_shared.log.entry import BadEntry, Entry, decode, hash_of
 from togheter_shared.log.head import Head, SignedHead, Verify
 
@@ -37,7 +37,8 @@ class Delivery:
 
 @dataclass(kw_only=True)
 class Taken:
-    """What became of a delivery. `ask_from` is set when entries before it are missing."""
+    """What became of a delivery. `ask_from` is set when entries before it are missing, `frozen`
+    when it shows another history than ours."""
 
     stored: int = 0
     duplicates: int = 0
@@ -45,6 +46,7 @@ class Taken:
     origin: str = ""
     channel: str = ""
     ask_from: int | None = None
+    frozen: bool = False
 
 
 @dataclass(frozen=True)
@@ -142,22 +144,13 @@ class Receiver:
         signed: SignedHead,
     ) -> Taken:
         origin, channel = taken.origin, taken.channel
-        row = conn.execute(
-            "select epoch, next_number, head_hash, state from inbox_channel"
-            " where origin = %s and channel = %s",
-            [origin, channel],
-            prepare=True,
-        ).fetchone()
-        epoch, next_number, head_hash, state = row or (entries[0].epoch, 1, b"", "flowing")
-        if row is None:
-            conn.execute(
-                "insert into inbox_channel (origin, channel, epoch) values (%s, %s, %s)",
-                [origin, channel, epoch],
-            )
+        held = self._held(conn, taken, signed.head)
+        if held is None:
+            return taken
+        epoch, next_number, head_hash, state = held
         if entries[0].epoch != epoch:
-            self._halt(conn, taken, "frozen")
-            return self._quarantine(
-                conn, delivery, origin, channel, entries[0].number, "another epoch than before"
+            return self._freeze(
+                conn, delivery, taken, entries[0].number, "another epoch than before"
             )
         if entries[0].number > next_number:
             taken.ask_from = next_number if state == "flowing" else None
@@ -169,30 +162,79 @@ class Receiver:
             (e, line) for e, line in zip(entries, lines, strict=True) if e.number >= next_number
         ]
         if known and self._forked(conn, origin, channel, epoch, known):
-            self._halt(conn, taken, "frozen")
-            return self._quarantine(
-                conn, delivery, origin, channel, known[0][0].number, "a number with other bytes"
+            return self._freeze(
+                conn, delivery, taken, known[0][0].number, "a number with other bytes"
             )
         taken.duplicates = len(known)
-        if fresh and fresh[0][0].previous != bytes(head_hash):
-            self._halt(conn, taken, "frozen")
-            return self._quarantine(
-                conn, delivery, origin, channel, fresh[0][0].number, "a chain that does not join"
+        if fresh and fresh[0][0].previous != head_hash:
+            return self._freeze(
+                conn, delivery, taken, fresh[0][0].number, "a chain that does not join"
             )
         good, fault = self._keep_contracts(fresh)
         crash.point("store.before")
-        self._insert(conn, taken, good, known)
+        self._insert(conn, taken, good, known, signed.head)
         crash.point("store.after")
         if fault is None and good:
             self._keep_signature(conn, taken, signed)
         if fault is not None:
             entry, reason = fault
-            self._halt(conn, taken, "waiting")
+            conn.execute(
+                "update inbox_channel set state = 'waiting' where origin = %s and channel = %s",
+                [origin, channel],
+            )
             line = dict(zip((e.number for e in entries), lines, strict=True))[entry.number]
             one = replace(delivery, body=line)
             quarantined = self._quarantine(conn, one, origin, channel, entry.number, reason)
             taken.quarantined = quarantined.quarantined
         return taken
+
+    def _held(
+        self, conn: Connection, taken: Taken, told: Head
+    ) -> tuple[UUID, int, bytes, str] | None:
+        """Epoch, next number, hash and state of the channel as we hold it, taking a new epoch when
+        that goes on from ours; None when what came is of no use now."""
+        row = conn.execute(
+            "select epoch, next_number, head_hash, state from inbox_channel"
+            " where origin = %s and channel = %s",
+            [taken.origin, taken.channel],
+            prepare=True,
+        ).fetchone()
+        if row is None:
+            if told.after is not None:  # the epochs before come first
+                taken.ask_from = 1
+                return None
+            conn.execute(
+                "insert into inbox_channel (origin, channel, epoch) values (%s, %s, %s)",
+                [taken.origin, taken.channel, told.epoch],
+            )
+            return told.epoch, 1, b"", "flowing"
+        epoch, next_number, head_hash, state = row
+        if told.epoch == epoch:
+            return epoch, next_number, bytes(head_hash), state
+        if epochs.is_past(conn, told):
+            taken.duplicates = 1
+            return None
+        if epochs.continues(conn, told, epoch):
+            epochs.go_on(conn, told, next_number)
+            return told.epoch, 1, b"", "flowing"
+        if told.after is not None and (
+            told.after.epoch != epoch or told.after.number >= next_number
+        ):
+            taken.ask_from = next_number  # of our epoch; what lies between comes before this
+            return None
+        return epoch, next_number, bytes(head_hash), state
+
+    def _freeze(
+        self, conn: Connection, delivery: Delivery, taken: Taken, number: int, reason: str
+    ) -> Taken:
+        """Two histories of one channel: nothing is taken until its origin begins a new epoch."""
+        conn.execute(
+            "update inbox_channel set state = 'frozen' where origin = %s and channel = %s",
+            [taken.origin, taken.channel],
+        )
+        frozen = self._quarantine(conn, delivery, taken.origin, taken.channel, number, reason)
+        frozen.frozen = True
+        return frozen
 
     def _forked(
         self,
@@ -243,8 +285,10 @@ class Receiver:
         taken: Taken,
         good: list[tuple[Entry, bytes]],
         known: list[tuple[Entry, bytes]],
+        told: Head,
     ) -> None:
         if good:
+            before = epochs.told_before(conn, told, [entry.event_id for entry, _ in good])
             columns = [
                 [entry.epoch for entry, _ in good],
                 [entry.number for entry, _ in good],
@@ -259,13 +303,15 @@ class Receiver:
                 [entry.correlation_id for entry, _ in good],
                 [Jsonb(entry.data, dumps=strictjson.canonical) for entry, _ in good],
                 [entry.sealed for entry, _ in good],
+                [entry.event_id in before for entry, _ in good],
             ]
             conn.execute(
                 "insert into inbox (origin, channel, epoch, number, entry, hash, event_id, type,"
                 " type_version, occurred_at, stream_id, stream_version, correlation_id, data,"
-                " sealed) select %s, %s, e.* from unnest(%s::uuid[], %s::bigint[], %s::bytea[],"
-                " %s::bytea[], %s::uuid[], %s::text[], %s::smallint[], %s::timestamptz[],"
-                " %s::uuid[], %s::int[], %s::uuid[], %s::jsonb[], %s::bytea[]) as e",
+                " sealed, repeated) select %s, %s, e.* from unnest(%s::uuid[], %s::bigint[],"
+                " %s::bytea[], %s::bytea[], %s::uuid[], %s::text[], %s::smallint[],"
+                " %s::timestamptz[], %s::uuid[], %s::int[], %s::uuid[], %s::jsonb[],"
+                " %s::bytea[], %s::bool[]) as e",
                 [taken.origin, taken.channel, *columns],
                 prepare=True,
             )
@@ -289,38 +335,45 @@ class Receiver:
         self, conn: Connection, delivery: Delivery, taken: Taken, signed: SignedHead
     ) -> Taken:
         """An origin says how far its channel is: ask for what has not come, freeze at a fork."""
-        row = conn.execute(
-            "select epoch, next_number, head_hash, state from inbox_channel"
-            " where origin = %s and channel = %s",
-            [taken.origin, taken.channel],
-        ).fetchone()
         told = signed.head
-        epoch, next_number, head_hash, state = row or (told.epoch, 1, b"", "flowing")
-        forked = told.number == next_number - 1 and told.hash != bytes(head_hash)
-        if told.epoch != epoch or forked:
-            self._halt(conn, taken, "frozen")
+        held = self._held(conn, taken, told)
+        if held is None:
+            return taken
+        epoch, next_number, head_hash, state = held
+        reason = None
+        if told.epoch != epoch or (told.number == next_number - 1 and told.hash != head_hash):
             reason = "a head of another history than the one that was told"
-            return self._quarantine(
-                conn, delivery, taken.origin, taken.channel, told.number, reason
-            )
+        elif told.number < next_number - 1 and self._is_news(conn, told):
+            reason = "a head behind what was told before"
+        if reason is not None:
+            return self._freeze(conn, delivery, taken, told.number, reason)
         if told.number == next_number - 1:
             self._keep_signature(conn, taken, signed)
         elif told.number >= next_number and state == "flowing":
             taken.ask_from = next_number
         return taken
 
+    def _is_news(self, conn: Connection, told: Head) -> bool:
+        """Whether a head was told after the last one that we keep: an old one may come again."""
+        row = conn.execute(
+            "select 1 from inbox_channel where origin = %s and channel = %s and signed_at < %s",
+            [told.origin, told.channel, told.at],
+        ).fetchone()
+        return row is not None
+
     def _keep_signature(self, conn: Connection, taken: Taken, signed: SignedHead) -> None:
         conn.execute(
-            "update inbox_channel set signed_number = %s, signed_key = %s, signature = %s"
-            " where origin = %s and channel = %s",
-            [signed.head.number, signed.key, signed.signature, taken.origin, taken.channel],
+            "update inbox_channel set signed_number = %s, signed_key = %s, signature = %s,"
+            " signed_at = %s where origin = %s and channel = %s",
+            [
+                signed.head.number,
+                signed.key,
+                signed.signature,
+                signed.head.at,
+                taken.origin,
+                taken.channel,
+            ],
             prepare=True,
-        )
-
-    def _halt(self, conn: Connection, taken: Taken, state: str) -> None:
-        conn.execute(
-            "update inbox_channel set state = %s where origin = %s and channel = %s",
-            [state, taken.origin, taken.channel],
         )
 
     def _quarantine(

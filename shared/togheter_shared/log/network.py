@@ -65,6 +65,37 @@ class Network:
         return {"directory", f"to.{organisation}"} | ({"reporting"} if found.reporting else set())
 
 
+class LiveNetwork:
+    """The registry in a file that may be replaced while we run: a key that was added or revoked
+    counts from the next message on. A copy that cannot be read changes nothing; `problem` says so.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._network = load_network(path)
+        self._version = self._stamp()
+        self.problem: str | None = None
+
+    def __call__(self) -> Network:
+        """The registry as it is now."""
+        version = self._stamp()
+        if version != self._version:
+            self._version = version
+            try:
+                self._network = load_network(self._path)
+                self.problem = None
+            except RegistryUnreadable as error:
+                self.problem = str(error)
+        return self._network
+
+    def _stamp(self) -> tuple[int, int, int] | None:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size, found.st_ino
+
+
 def load_network(path: Path) -> Network:
     """The registry in the JSON file at `path`; see deploy/partner for its form."""
     try:

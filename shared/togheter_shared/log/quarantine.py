@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 from psycopg import Connection
 
+from togheter_shared.log.entry import BadEntry, decode
+
 
 @dataclass(frozen=True, kw_only=True)
 class Quarantined:
@@ -81,3 +83,38 @@ def discard(conn: Connection, id_: int, reason: str) -> bool:
             [body_hash, origin, channel, number],
         )
     return True
+
+
+def shape(conn: Connection, id_: int) -> dict[str, object] | None:
+    """What a person may see of a delivery: sizes, hash, and the types of its entries; no value."""
+    row = conn.execute(
+        "select origin, channel, number, reason, seen, received_at, resolved_at, resolution, body,"
+        " body_hash from quarantine where id = %s",
+        [id_],
+    ).fetchone()
+    if row is None:
+        return None
+    body = bytes(row[8])
+    return {
+        "id": id_,
+        "origin": row[0],
+        "channel": row[1],
+        "number": row[2],
+        "reason": row[3],
+        "seen": row[4],
+        "received_at": row[5],
+        "resolved_at": row[6],
+        "resolution": row[7],
+        "bytes": len(body),
+        "lines": body.count(b"\n") + 1,
+        "sha256": bytes(row[9]).hex(),
+        "types": sorted({type_ for line in body.split(b"\n") if (type_ := _type_of(line))}),
+    }
+
+
+def _type_of(line: bytes) -> str | None:
+    try:
+        entry = decode(line)
+    except BadEntry:
+        return None
+    return f"{entry.type} {entry.type_version}"

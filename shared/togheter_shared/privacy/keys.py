@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,6 +81,53 @@ def load_keys(path: Path) -> Keys:
     if pairs != (keys.seal_public, keys.sign_public):
         raise KeysUnreadable(f"the public and the private key in {path} are not a pair")
     return keys
+
+
+def prepare_signing_key(path: Path) -> str:
+    """Put the next signing key beside today's in the file; returns its public half (base64).
+
+    Asked again it gives the same one. Nothing is signed with it before `activate_signing_key`, so
+    that the registry of everybody can know it first. Raises `KeysUnreadable`.
+    """
+    load_keys(path)
+    document = json.loads(path.read_text("utf-8"))
+    if "sign_next_public" not in document:
+        signing = Ed25519PrivateKey.generate()
+        document["sign_next_private"] = _text(signing.private_bytes_raw())
+        document["sign_next_public"] = _text(signing.public_key().public_bytes_raw())
+        _replace(path, document)
+    return str(document["sign_next_public"])
+
+
+def next_signing_key(path: Path) -> str | None:
+    """The public half of the key that was prepared, if one was."""
+    found = json.loads(path.read_text("utf-8")).get("sign_next_public")
+    return None if found is None else str(found)
+
+
+def activate_signing_key(path: Path) -> str:
+    """Sign with the prepared key from now on; returns its public half. The old private key is gone.
+
+    Raises `KeyError` when none was prepared, `KeysUnreadable`.
+    """
+    load_keys(path)
+    document = json.loads(path.read_text("utf-8"))
+    document["sign_private"] = document.pop("sign_next_private")
+    document["sign_public"] = document.pop("sign_next_public")
+    _replace(path, document)
+    return str(document["sign_public"])
+
+
+def _replace(path: Path, document: dict[str, str]) -> None:
+    """Whole or not at all, and readable by its owner alone."""
+    beside = path.with_name(f"{path.name}.new")
+    beside.unlink(missing_ok=True)
+    beside.touch(mode=0o600, exist_ok=False)
+    with beside.open("w") as file:
+        file.write(json.dumps(document, indent=1) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
 
 
 def seal(public_key: str, plaintext: bytes, info: bytes) -> bytes:

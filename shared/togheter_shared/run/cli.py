@@ -4,7 +4,6 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -37,10 +36,18 @@ def command_line(service: str, web: str, *, extra: tuple[str, ...] = ()) -> clic
 
     for command in (_serve, _web, _engine, _worker, _relay, _migrate, _resend, _doctor, _tokens):
         main.add_command(command)
-    main.add_command(_quarantine)
+    for module, name in _OF_THE_NETWORK:
+        main.add_command(_Lazy(f"{module}:{name}"), name)
     for path in extra:
         main.add_command(_Lazy(path))
     return main
+
+
+_OF_THE_NETWORK = (
+    ("togheter_shared.run.cli_network", "quarantine"),
+    ("togheter_shared.run.cli_network", "epoch"),
+    ("togheter_shared.run.cli_network", "keys"),
+)
 
 
 class _Lazy(click.Command):
@@ -125,9 +132,9 @@ class Program:
             )
 
     def engine(self, roles: frozenset[str]) -> "Engine":
-        from togheter_shared.log.head import Signer
-        from togheter_shared.log.network import load_network
-        from togheter_shared.privacy.keys import key_id, load_keys
+        from togheter_shared.log.head import LiveSigner
+        from togheter_shared.log.network import LiveNetwork
+        from togheter_shared.privacy.keys import load_keys
         from togheter_shared.run.engine import Engine, Place
 
         settings = self.configure_logs()
@@ -138,9 +145,9 @@ class Program:
                 organisation=settings.organisation,
                 database_url=settings.database_url,
                 amqp_url=settings.amqp_url,
-                network=load_network(settings.network),
+                network=LiveNetwork(settings.network),
                 seal_private_key=keys.seal_private,
-                signer=Signer(key=key_id(keys.sign_public), private_key=keys.sign_private),
+                signer=LiveSigner(settings.keys),
             ),
             roles=roles,
         )
@@ -275,10 +282,11 @@ def _resend(program: Program, channel: str, first: int) -> None:
     from togheter_shared.log import outbox
 
     with program.database() as conn:
-        known = [row[0] for row in conn.execute("select channel from feed_channel").fetchall()]
+        rows = conn.execute("select channel, epoch from feed_channel").fetchall()
+        known = {row[0]: row[1] for row in rows}
         if channel not in known:
             stop(f"there is no channel {channel} here; there is {', '.join(known) or 'none'}")
-        outbox.note_request(conn, "operator", channel, first)
+        outbox.note_request(conn, "operator", channel, first, known[channel])
     click.echo("noted; the relay sends it now")
 
 
@@ -291,12 +299,31 @@ def _doctor(program: Program, as_json: bool) -> None:
 
     with program.database() as conn:
         found = state(conn)
+    found |= _papers(program.settings)
+    found["healthy"] = found["healthy"] and found["registry"] == found["keys"] == "ok"
     if as_json:
         click.echo(json.dumps(found, default=str))
     else:
         for name, value in found.items():
             click.echo(f"{name}: {value}")
     raise SystemExit(OK if found["healthy"] else UNHEALTHY)
+
+
+def _papers(settings: Settings) -> dict[str, str]:
+    """Whether the registry and the organisation's keys can be read; else what to do."""
+    from togheter_shared.log.network import RegistryUnreadable, load_network
+    from togheter_shared.privacy.keys import KeysUnreadable, load_keys
+
+    found = {"registry": "ok", "keys": "ok"}
+    try:
+        load_network(settings.network)
+    except RegistryUnreadable as error:
+        found["registry"] = str(error)
+    try:
+        load_keys(settings.keys)
+    except KeysUnreadable as error:
+        found["keys"] = str(error)
+    return found
 
 
 @click.group("tokens")
@@ -336,56 +363,3 @@ def _tokens_revoke(program: Program, name: str) -> None:
         ended = tokens.revoke(conn, name)
     if not ended:
         stop(f"there is no live token named {name}")
-
-
-@click.group("quarantine")
-def _quarantine() -> None:
-    """What came from others and could not be taken."""
-
-
-@_quarantine.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-@click.pass_obj
-def _quarantine_list(program: Program, as_json: bool) -> None:
-    """Show what waits for a person, without its content."""
-    from dataclasses import asdict
-
-    from togheter_shared.log.quarantine import quarantined
-
-    with program.database() as conn:
-        found = quarantined(conn)
-    if as_json:
-        click.echo(json.dumps([asdict(item) for item in found]))
-        return
-    for item in found:
-        number = "" if item.number is None else f" number {item.number}"
-        click.echo(f"{item.id}: {item.origin} {item.channel}{number}: {item.reason}")
-
-
-def _settle(name: str, text: str, act: Callable[["Connection", int, str], bool]) -> click.Command:
-    @click.command(name, help=text)
-    @click.argument("id_", metavar="ID", type=int)
-    @click.option("--reason", required=True, help="Why; kept with it.")
-    @click.pass_obj
-    def command(program: Program, id_: int, reason: str) -> None:
-        with program.database() as conn:
-            if not act(conn, id_, reason):
-                stop(f"nothing in quarantine has the id {id_}; see `quarantine list`")
-
-    return command
-
-
-def _retry(conn: "Connection", id_: int, reason: str) -> bool:
-    from togheter_shared.log.quarantine import resolve
-
-    return resolve(conn, id_, f"retried: {reason}")
-
-
-def _discard(conn: "Connection", id_: int, reason: str) -> bool:
-    from togheter_shared.log.quarantine import discard
-
-    return discard(conn, id_, reason)
-
-
-_quarantine.add_command(_settle("retry", "Let the channel flow; it is asked for anew.", _retry))
-_quarantine.add_command(_settle("discard", "Give an entry up and go on behind it.", _discard))

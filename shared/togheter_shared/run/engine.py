@@ -15,7 +15,7 @@ import structlog
 from psycopg import Connection
 
 from togheter_shared.contracts import strictjson
-from togheter_shared.log import bus, crash, outbox
+from togheter_shared.log import bus, crash, epochs, outbox
 from togheter_shared.log.feed import WAKE_CHANNEL, number_pending
 from togheter_shared.log.follow import follow
 from togheter_shared.log.head import Signer
@@ -29,6 +29,10 @@ log = structlog.get_logger()
 
 POLL_SECONDS = 0.2
 BEAT_SECONDS = 2.0
+MAX_REQUEST = 8_000
+"""Bytes of a request for entries."""
+AGAIN_ENTRIES = 2_000
+"""How much of what somebody asked for again is sent before what is new gets its turn."""
 BACK_OFF = (0.2, 10.0)
 CALM = (*bus.BROKER_ERRORS, psycopg.OperationalError, psycopg.InterfaceError)
 """Failures that pass: try again with a new connection."""
@@ -41,9 +45,9 @@ class Place:
     organisation: str
     database_url: str
     amqp_url: str
-    network: Network
+    network: Callable[[], Network]
     seal_private_key: str
-    signer: Signer
+    signer: Callable[[], Signer]
     head_seconds: float = 30.0
 
 
@@ -100,7 +104,7 @@ class Engine:
                     self.place.organisation,
                     self.service.name,
                     lambda recipient, event_id, contract, part: seal_for(
-                        self.place.network, recipient, event_id, contract, part
+                        self.place.network(), recipient, event_id, contract, part
                     ),
                 )
                 if numbered:
@@ -146,22 +150,25 @@ class Engine:
         return busy
 
     def _publish_again(self, conn: Connection, publisher: bus.Publisher) -> bool:
+        """A piece of what was asked for again, for each who asked: what is new goes between."""
         asked = outbox.requests(conn)
-        for id_, channel, number in asked:
-            after = number - 1
-            with contextlib.suppress(bus.NotTaken):
-                while runs := outbox.runs(conn, channel, after):
-                    for run in runs:
-                        publisher.publish(self._key(channel), bus.FEED, self._body(run))
-                    publisher.confirm()
-                    after = runs[-1].last
-            outbox.request_done(conn, id_)
+        for one in asked:
+            runs = outbox.runs(
+                conn, one.channel, one.number - 1, epoch=one.epoch, limit=AGAIN_ENTRIES
+            )
+            try:
+                for run in runs:
+                    publisher.publish(self._key(one.channel), bus.FEED, self._body(run))
+                publisher.confirm()
+            except bus.NotTaken:
+                runs = []
+            outbox.answered(conn, one, runs[-1].last if runs else None)
         return bool(asked)
 
     def _announce(self, conn: Connection, publisher: bus.Publisher) -> None:
         for head in outbox.heads_to_announce(conn, self._origin, self.place.head_seconds):
             with contextlib.suppress(bus.NotTaken):
-                publisher.publish(self._key(head.channel), bus.FEED, self.place.signer.sign(head))
+                publisher.publish(self._key(head.channel), bus.FEED, self.place.signer().sign(head))
                 publisher.confirm()
 
     def _receive(self) -> None:
@@ -171,7 +178,7 @@ class Engine:
             frozenset(channels),
             self.service.reads,
             self._open_box,
-            self.place.network.is_signed,
+            lambda *signed: self.place.network().is_signed(*signed),
         )
         name = self._origin
         with self._database() as conn, self._broker() as broker:
@@ -217,8 +224,9 @@ class Engine:
         crash.point("receive.after")
         if taken.quarantined is not None:
             log.warning("quarantined", origin=taken.origin, channel=taken.channel)
-        if taken.ask_from is not None and may_ask(conn, taken.origin, taken.channel):
-            self._ask(publisher, taken.origin, taken.channel, taken.ask_from)
+        wanted = taken.ask_from or (1 if taken.frozen else None)
+        if wanted is not None and may_ask(conn, taken.origin, taken.channel):
+            self._ask(conn, publisher, taken.origin, taken.channel, wanted)
         crash.point("ack.before")
         message.ack()  # only now: what is not stored is not acknowledged
         crash.point("ack.after")
@@ -229,16 +237,21 @@ class Engine:
         """Another service asks for entries again: noted when it may read that channel."""
         requester = ".".join(str(message.delivery_info.get("routing_key", "")).split(".")[:2])
         organisation = requester.split(".")[0]
-        with contextlib.suppress(strictjson.NotStrictJson, KeyError, TypeError):
-            request = strictjson.loads(bus.body_of(message), max_bytes=1_000)
+        with contextlib.suppress(strictjson.NotStrictJson, KeyError, TypeError, ValueError):
+            request = strictjson.loads(bus.body_of(message), max_bytes=MAX_REQUEST)
             channel, number = request["channel"], request["from"]
+            epoch = UUID(request["epoch"]) if "epoch" in request else None
+            held = [(int(n), bytes.fromhex(hash_)) for n, hash_ in request.get("held", [])]
             if (
                 message.properties.get("user_id") == organisation
-                and channel in self.place.network.channels_read_by(organisation)
+                and channel in self.place.network().channels_read_by(organisation)
                 and isinstance(number, int)
             ):
-                outbox.note_request(conn, requester, channel, min(number, 2**62))
-                self._numbered.set()
+                if epoch is not None and epochs.compare(conn, requester, channel, epoch, held):
+                    log.warning("others hold what this store does not", channel=channel)
+                else:
+                    outbox.note_request(conn, requester, channel, min(number, 2**62), epoch)
+                    self._numbered.set()
         message.ack()
 
     def _follow(self) -> None:
@@ -268,29 +281,35 @@ class Engine:
     ) -> None:
         """On every start: whoever has told us anything, or could have, is asked for the rest."""
         known = {
-            (row[0], row[1]): row[2]
+            (row[0], row[1]): (row[2], row[3])
             for row in conn.execute(
-                "select origin, channel, next_number from inbox_channel where state = 'flowing'"
-            ).fetchall()
-        }
-        halted = {
-            (row[0], row[1])
-            for row in conn.execute(
-                "select origin, channel from inbox_channel where state <> 'flowing'"
+                "select origin, channel, next_number, state from inbox_channel"
             ).fetchall()
         }
         me = self._origin
-        for organisation in self.place.network.organisations:
+        for organisation in self.place.network().organisations:
             for service in organisation.services:
                 origin = f"{organisation.id}.{service}"
                 for channel in channels:
-                    if origin != me and (origin, channel) not in halted:
-                        self._ask(publisher, origin, channel, known.get((origin, channel), 1))
+                    number, state = known.get((origin, channel), (1, "flowing"))
+                    if origin != me and state != "waiting":
+                        self._ask(conn, publisher, origin, channel, number)
 
-    def _ask(self, publisher: bus.Publisher, origin: str, channel: str, number: int) -> None:
-        body = strictjson.canonical({"channel": channel, "from": number})
+    def _ask(
+        self, conn: Connection, publisher: bus.Publisher, origin: str, channel: str, number: int
+    ) -> None:
+        """Ask an origin for its channel from that number on, and say what we hold of it."""
+        request: dict[str, Any] = {"channel": channel, "from": number}
+        row = conn.execute(
+            "select epoch from inbox_channel where origin = %s and channel = %s", [origin, channel]
+        ).fetchone()
+        if row is not None:
+            held = epochs.samples(conn, origin, channel, row[0])
+            request |= {"epoch": str(row[0]), "held": [[n, hash_.hex()] for n, hash_ in held]}
         with contextlib.suppress(bus.NotTaken):  # it is not there; it will announce its head
-            publisher.publish(self._key(f"resend.{origin}"), bus.RESEND, body)
+            publisher.publish(
+                self._key(f"resend.{origin}"), bus.RESEND, strictjson.canonical(request)
+            )
             publisher.confirm()
 
     def _open_box(self, event_id: UUID, type_: str, box: bytes) -> dict[str, object]:
@@ -302,7 +321,7 @@ class Engine:
         return f"{self.place.organisation}.{self.service.name}"
 
     def _body(self, run: outbox.Run) -> bytes:
-        return run.body(self._origin, self.place.signer)
+        return run.body(self._origin, self.place.signer())
 
     def _key(self, channel: str) -> str:
         return f"{self._origin}.{channel}"

@@ -32,12 +32,14 @@ def state(conn: Connection) -> dict[str, Any]:
         "   - (select coalesce(min(position), 0) from follower),"
         " (select count(*) from quarantine where resolved_at is null),"
         " (select count(*) from inbox_channel where state <> 'flowing'),"
-        " (select count(*) from refused_reaction)"
+        " (select count(*) from refused_reaction),"
+        " (select count(*) from feed_dispute where resolved_at is null),"
+        " (select coalesce(sum(orphaned), 0)::bigint from inbox_epoch)"
     ).fetchone()
     assert row is not None
     roles = health(conn)
     return {
-        "healthy": all(word == "ok" for word in roles.values()) and row[3] == 0 and row[4] == 0,
+        "healthy": all(word == "ok" for word in roles.values()) and row[3] == row[4] == row[6] == 0,
         "roles": roles,
         "not_numbered": row[0],
         "not_published": row[1],
@@ -45,4 +47,6 @@ def state(conn: Connection) -> dict[str, Any]:
         "in_quarantine": row[3],
         "channels_halted": row[4],
         "reactions_refused": row[5],
+        "channels_disputed": row[6],
+        "orphaned_entries": row[7],
     }

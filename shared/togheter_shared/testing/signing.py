@@ -1,5 +1,6 @@
 """Keys for tests that hand messages over themselves, and messages as an origin would sign them."""
 
+from datetime import UTC, datetime
 from uuid import UUID
 
 from togheter_shared.log.entry import BadEntry, decode, hash_of
@@ -23,5 +24,12 @@ def message(origin: str, channel: str, body: bytes) -> bytes:
         epoch, number = entry.epoch, entry.number
     except BadEntry:
         epoch, number = UUID(int=0), 1
-    head = Head(origin=origin, channel=channel, epoch=epoch, number=number, hash=hash_of(last))
+    head = Head(
+        origin=origin,
+        channel=channel,
+        epoch=epoch,
+        number=number,
+        hash=hash_of(last),
+        at=datetime.now(UTC),
+    )
     return b"\n".join([body, SIGNER.sign(head)])
