@@ -178,6 +178,23 @@ def test_the_files_of_a_release_are_written_out_as_they_are_handed_out(
     assert (missing.returncode, "release list" in missing.stderr) == (1, True)
 
 
+def test_a_schedule_is_set_run_listed_and_ended(site: Site, tmp_path: Path) -> None:
+    setting = ("schedule", "set", "monthly", "persons", "--for", "public", "--every", "month")
+    who = ("--by", "the test")
+    wrong = site.run(*setting, *who, "--mail", "x@comune.example")
+    assert (wrong.returncode, "set TOGHETER_SMTP" in wrong.stderr) == (2, True)
+    made = site.run(*setting, *who, "--folder", str(tmp_path))
+    assert made.returncode == 0, made.stderr
+    ran = site.run("schedule", "run")
+    assert ran.returncode == 0, ran.stderr
+    assert (tmp_path / "persons-1.pdf").read_bytes().startswith(b"%PDF")
+    (listed,) = json.loads(site.run("schedule", "list", "--json").stdout)
+    assert (listed["name"], listed["waiting"], listed["error"]) == ("monthly", 0, None)
+    assert site.run("schedule", "end", "monthly").returncode == 0
+    assert site.run("schedule", "list").stdout == ""
+    assert site.run("schedule", "end", "monthly").returncode == 1
+
+
 # --- over HTTP -----------------------------------------------------------------------------------
 
 

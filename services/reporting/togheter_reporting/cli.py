@@ -10,6 +10,7 @@ main = command_line(
         "togheter_reporting.commands:rebuild",
         "togheter_reporting.commands:verify",
         "togheter_reporting.release_commands:release",
+        "togheter_reporting.schedule_commands:schedule",
     ),
 )
 

@@ -33,6 +33,8 @@ class Settings:
     http_host: str = "127.0.0.1"
     http_port: int = 8000
     log_level: str = "INFO"
+    smtp_url: str | None = field(default=None, repr=False)
+    mail_from: str | None = None
 
 
 def read(environment: Mapping[str, str] | None = None, *, service: str | None = None) -> Settings:
@@ -49,6 +51,8 @@ def read(environment: Mapping[str, str] | None = None, *, service: str | None = 
     network = found.take("TOGHETER_NETWORK", _existing)
     keys = found.take("TOGHETER_KEYS", _existing)
     address = found.take("TOGHETER_HTTP", _address, default=("127.0.0.1", 8000))
+    smtp = found.take("TOGHETER_SMTP", _url("smtp", "smtps"), default=None)
+    sender = found.take("TOGHETER_MAIL_FROM", _mail, default=None)
     level = found.take("TOGHETER_LOG_LEVEL", _level, default="INFO")
     if service and named and named != service:
         found.wrong("TOGHETER_SERVICE", f"names another service than the command ({service})")
@@ -65,6 +69,8 @@ def read(environment: Mapping[str, str] | None = None, *, service: str | None = 
         http_host=address[0],
         http_port=address[1],
         log_level=level,
+        smtp_url=smtp,
+        mail_from=sender,
     )
 
 
@@ -123,6 +129,12 @@ def _url(*schemes: str) -> Callable[[str], str]:
         return value
 
     return check
+
+
+def _mail(value: str) -> str:
+    if not re.fullmatch(r"[^@\s,;<>]+@[^@\s,;<>]+", value):
+        raise _Wrong("is not a mail address")
+    return value
 
 
 def _existing(value: str) -> Path:
