@@ -299,3 +299,70 @@ def test_an_edition_from_its_first_request_to_its_certificates(reporting: Any) -
     )
     counts = (4, 6, 1, 5, 1, 1, 2, 3, 2, 1)
     assert rows == [("scuola", str(edition), "Italiano A1", "A1", "2026-03-05", *counts)]
+
+
+def corrected(number: int, **facts: Any) -> intake.IdentityCorrected:
+    return intake.IdentityCorrected(person_id=uuid(number), on=MARCH, **facts)
+
+
+def opened(number: int, on: date = MARCH) -> intake.CaseOpened:
+    return intake.CaseOpened(case_id=uuid(900 + number), person_id=uuid(number), on=on)
+
+
+def test_a_corrected_registration_counts_as_it_should_have_been(reporting: Any) -> None:
+    wrong = person(1, sex=Sex.FEMALE, age=17, citizenships=("UKR",))
+    right = corrected(1, sex=Sex.FEMALE, age=20)
+    rows = figures(reporting, "persons", ("ponte.intake", 1, [wrong, right]))
+    assert rows == [("ponte", "female", "18_29", "", 1)]
+
+
+def test_an_access_that_was_entered_in_error_counts_nowhere(reporting: Any) -> None:
+    void = intake.AccessEnteredInError(access_id=uuid(10), on=MARCH)
+    rows = figures(
+        reporting,
+        "accesses",
+        ("ponte.intake", 10, [access(10, 1, MARCH)]),
+        ("ponte.intake", 11, [access(11, 1, MARCH)]),
+    )
+    assert [row[4] for row in rows] == [2]
+    rows = figures(reporting, "accesses", ("ponte.intake", 10, [void]))
+    assert [row[4] for row in rows] == [1]
+    assert figures(reporting, "needs") == [
+        ("ponte", "legal", 0, 0, 0, 1),
+        ("ponte", "work", 0, 0, 0, 1),
+    ]
+
+
+def test_each_funder_counts_the_same_persons_by_its_own_rules(reporting: Any) -> None:
+    refugee = intake.ResidenceTitle.REFUGEE
+    people = [
+        [person(1, sex=Sex.MALE, age=60, citizenships=("NGA",)), opened(1)],
+        [person(2, sex=Sex.MALE, age=61, citizenships=("NGA",)), opened(2)],
+        [person(3, sex=Sex.MALE, age=30, citizenships=("ITA", "NGA")), opened(3)],
+        [person(4, sex=Sex.MALE, age=30, citizenships=("NGA",))],
+        [person(5, sex=Sex.MALE, age=61, citizenships=("NGA",)), opened(5, date(2020, 12, 31))],
+        [
+            person(6, sex=Sex.MALE, citizenships=("NGA",)),
+            intake.ResidenceTitleRecorded(person_id=uuid(6), on=MARCH, title=refugee),
+        ],
+    ]
+    streams = [("ponte.intake", 1 + index, events) for index, events in enumerate(people)]
+    same = [decided(1, 6, DuplicateDecision.SAME)]
+    rows = figures(reporting, "charge", *streams, ("ponte.intake", 30, same))
+    assert rows == [
+        ("ponte", "male", "30_64", "ITA+NGA", "unknown", 1),
+        ("ponte", "male", "30_64", "NGA", "refugee", 1),
+        ("ponte", "male", "30_64", "NGA", "unknown", 2),
+    ]
+    assert figures(reporting, "fnpm_charge") == [
+        ("ponte", "male", "30_65", "NGA", "refugee", 1),
+        ("ponte", "male", "30_65", "NGA", "unknown", 2),
+    ]
+    assert figures(reporting, "amif_charge") == [
+        ("ponte", "male", "18_60", "NGA", "refugee", 1),
+        ("ponte", "male", "over_60", "NGA", "unknown", 1),
+    ]
+    assert figures(reporting, "esf_charge") == [
+        ("ponte", "male", "30_64", "NGA", "refugee", 1),
+        ("ponte", "male", "30_64", "NGA", "unknown", 1),
+    ]

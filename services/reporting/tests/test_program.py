@@ -154,7 +154,7 @@ def test_a_report_that_does_not_exist_is_refused_with_those_that_do(program: Pro
     for command in ("rebuild", "verify"):
         found = program.run(command, "nothing")
         assert found.returncode == 2
-        assert "there is no report nothing; there is accesses, courses" in found.stderr
+        assert "there is no report nothing; there is accesses, amif_charge, charge" in found.stderr
 
 
 def test_who_may_not_rebuild_or_comes_too_early_is_told_the_way_out(program: Program) -> None:

@@ -53,7 +53,9 @@ class Report:
     """One report: what it counts, and the SQL from events to figures.
 
     `tables` makes its tables, `fold` brings the relation `batch` into them, `query` gives the
-    figures; all three find the tables by their search path. `hash` changes with any of them.
+    figures; all three find the tables by their search path. `hash` changes with any of them. A
+    report `of` another one asks another question of the same facts: `view` names the report whose
+    tables it reads, `view_hash` is that one's, and it has neither tables nor fold of its own.
     """
 
     name: str
@@ -68,14 +70,17 @@ class Report:
     fold: str
     query: str
     hash: str
+    view: str
+    view_hash: str
+    counted_by: str
 
     @property
     def schema(self) -> str:
-        return f"report_{self.name}"
+        return f"report_{self.view}"
 
     @property
     def shadow(self) -> str:
-        return f"report_{self.name}_next"
+        return f"report_{self.view}_next"
 
     @property
     def dimensions(self) -> int:
@@ -88,14 +93,24 @@ class Report:
     @property
     def naive(self) -> Naive:
         """The second way to count the same, in plain Python."""
-        found: Naive = import_module(f"{__package__}.reports.{self.name}.naive").count
+        found: Naive = import_module(f"{__package__}.reports.{self.counted_by}.naive").count
         return found
 
 
 def load(folder: Path) -> Report:
     """The report in `folder`."""
-    texts = {name: (folder / name).read_text("utf-8") for name in HASHED}
-    definition = tomllib.loads(texts["definition.toml"])
+    own = tomllib.loads((folder / "definition.toml").read_text("utf-8"))
+    base = load(folder.parent / own["of"]) if "of" in own else None
+    texts = {
+        name: (folder / name).read_text("utf-8") for name in HASHED if (folder / name).exists()
+    }
+    if base is not None:
+        if "tables.sql" in texts or "fold.sql" in texts:
+            raise ValueError(f"{folder.name}: a report `of` another one has no tables or fold")
+        inherited = {"tables.sql": base.tables, "fold.sql": base.fold, "query.sql": base.query}
+        texts = inherited | texts
+        texts["definition.toml"] += base.hash
+    definition = (dict(base.definition) if base else {}) | own
     digest = hashlib.sha256()
     for name in HASHED:
         digest.update(f"{name}\n{len(texts[name])}\n{texts[name]}".encode())
@@ -121,6 +136,9 @@ def load(folder: Path) -> Report:
         fold=texts["fold.sql"],
         query=texts["query.sql"],
         hash=digest.hexdigest(),
+        view=base.view if base else folder.name,
+        view_hash=base.view_hash if base else digest.hexdigest(),
+        counted_by=folder.name if (folder / "naive.py").exists() or not base else base.counted_by,
     )
 
 
@@ -137,6 +155,12 @@ def report(name: str) -> Report:
     if found is None:
         raise NoSuchReport(f"there is no report {name}; there is {', '.join(reports())}")
     return found
+
+
+def views(names: Iterable[str] = ()) -> list[Report]:
+    """The reports whose tables those reports (or all) are counted from, each once."""
+    chosen = [report(name) for name in names] or list(reports().values())
+    return [report(name) for name in dict.fromkeys(item.view for item in chosen)]
 
 
 def settings(

@@ -59,9 +59,9 @@ def read(conn: Connection, report: Report) -> Figures:
     """
     with whole(conn):
         row = conn.execute(
-            "select definition_hash from public.report_view where name = %s", [report.name]
+            "select definition_hash from public.report_view where name = %s", [report.view]
         ).fetchone()
-        if row is None or row[0] != report.hash:
+        if row is None or row[0] != report.view_hash:
             raise StaleView(report.name)
         conn.execute(*settings(report, report.schema))
         cursor = conn.execute(
@@ -70,7 +70,7 @@ def read(conn: Connection, report: Report) -> Figures:
             b" left join lateral (select true as is_row, q.* from (\n"
             + report.query.encode()
             + b"\n) as q) as figures on true where v.name = '"
-            + report.name.encode()
+            + report.view.encode()
             + b"'"
         )
         names = [column.name for column in cursor.description or ()][6:]
@@ -101,9 +101,9 @@ def catalogue(conn: Connection) -> list[tuple[Report, Freshness | None]]:
         ).fetchall()
     }
     found: list[tuple[Report, Freshness | None]] = []
-    for name, item in reports().items():
-        row = rows.get(name)
-        if row is None or row[1] != item.hash:
+    for item in reports().values():
+        row = rows.get(item.view)
+        if row is None or row[1] != item.view_hash:
             found.append((item, None))
         else:
             found.append(

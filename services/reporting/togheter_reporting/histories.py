@@ -11,6 +11,7 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
+from togheter_reporting.afterthoughts import correction, error, title
 from togheter_shared.contracts import courses, intake, referrals, strictjson
 from togheter_shared.contracts.all import EVERY
 from togheter_shared.contracts.contract import split
@@ -224,6 +225,8 @@ def _registration(made: History, person: UUID, doors: list[UUID]) -> Iterator[An
         age=None if made.chance(0.2) else random.randrange(90),
         citizenships=tuple(random.choices(COUNTRIES, k=random.choice((0, 1, 1, 1, 2)))),
     )
+    yield from title(made, person)
+    yield from correction(made, person, COUNTRIES)
     case, needs = made.uuid(), [(made.uuid(), random.choice(list(intake.Area))) for _ in range(3)]
     if made.chance(0.7):
         yield intake.CaseOpened(case_id=case, person_id=person, on=made.day())
@@ -246,7 +249,7 @@ def _access(made: History, origin: str, doors: list[UUID], person: UUID | None) 
         )
         for _ in range(2 if made.chance(0.05) else 1)
     ]
-    made.tell(origin, access, *events)
+    made.tell(origin, access, *events, *error(made, access, person))
 
 
 def _decisions(made: History, one: UUID, other: UUID) -> Iterator[Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from psycopg import Connection, errors, sql
 
-from togheter_reporting.catalogue import Report, report, reports
+from togheter_reporting.catalogue import Report, views
 from togheter_reporting.figures import SWAP
 from togheter_reporting.projection import WINDOW, fold, next_window
 from togheter_shared.log.migrate import grant
@@ -47,14 +47,14 @@ def rebuild(
     runtime_role: str | None = None,
     window: int = WINDOW,
 ) -> list[str]:
-    """Make the views of those reports (or all) anew from the log; returns their names.
+    """Make the views of those reports (or all) anew from the log; returns the names of the views.
 
     `conn` is the owner's, in autocommit mode; `runtime_role` is who serves and projects. Live
     events go on arriving, readers go on reading: they see the old view or the new one, whole. One
     that was killed goes on from its last window. Raises `NoSuchReport`, `RebuildRunning`,
     `ReadersInTheWay`.
     """
-    chosen = [report(name) for name in names] if names else list(reports().values())
+    chosen = views(names or ())
     with _alone(conn):
         positions = {item.name: _prepare(conn, item, runtime_role) for item in chosen}
         while True:
@@ -80,7 +80,7 @@ def missing(conn: Connection) -> list[str]:
     built: dict[str, str] = dict(
         conn.execute("select name, definition_hash from report_view").fetchall()
     )
-    return [item.name for item in reports().values() if built.get(item.name) != item.hash]
+    return [item.name for item in views() if built.get(item.name) != item.hash]
 
 
 def log_is_empty(conn: Connection) -> bool:

@@ -40,3 +40,11 @@ set (door_id, month, kind, anonymous, stream_version, event_id) = (
     excluded.stream_version, excluded.event_id
 )
 where (excluded.stream_version, excluded.event_id) > (t.stream_version, t.event_id);
+
+insert into void (organisation, access_id)
+select distinct organisation, as_uuid(data ->> 'access_id')
+from batch
+where type = 'intake.access_entered_in_error'
+    and type_version = 1
+    and as_uuid(data ->> 'access_id') is not null
+on conflict do nothing;

@@ -11,6 +11,7 @@ KINDS = ("information", "orientation", "accompaniment", "request")
 def count(events: Iterable[Event], definition: dict[str, Any]) -> list[tuple[Any, ...]]:
     doors: dict[Any, tuple[Any, str]] = {}
     accesses: dict[Any, tuple[Any, tuple[Any, str, str, bool]]] = {}
+    void: set[Any] = set()
     for event in events:
         order = (event.stream_version, event.event_id)
         match event.type, event.type_version:
@@ -29,8 +30,13 @@ def count(events: Iterable[Event], definition: dict[str, Any]) -> list[tuple[Any
                     row = (door, on.isoformat()[:7], kind, anonymous)
                     if key not in accesses or order > accesses[key][0]:
                         accesses[key] = (order, row)
+            case "intake.access_entered_in_error", 1:
+                void.add((event.organisation, identifier(event.data.get("access_id"))))
     rows: dict[Any, list[int]] = {}
-    for (organisation, _), (_, (door, month, kind, anonymous)) in accesses.items():
+    for key, (_, (door, month, kind, anonymous)) in accesses.items():
+        if key in void:
+            continue
+        organisation = key[0]
         found = rows.setdefault((organisation, door, month), [0] * 7)
         found[0] += 1
         found[2 if anonymous else 1] += 1

@@ -23,6 +23,10 @@ from (
         count(*) filter (where kind = 'accompaniment') as accompaniment,
         count(*) filter (where kind = 'request') as request
     from access
+    where not exists (
+        select from void v
+        where v.organisation = access.organisation and v.access_id = access.access_id
+    )
     group by organisation, door_id, month
 ) a
     left join door d using (organisation, door_id)

@@ -18,3 +18,10 @@ create table access (
     event_id uuid not null,
     primary key (organisation, access_id)
 );
+
+-- Accesses that never were: which event said so does not matter, nor when.
+create table void (
+    organisation text not null,
+    access_id uuid not null,
+    primary key (organisation, access_id)
+);

@@ -35,6 +35,14 @@ set (topics, anonymous, stream_version, event_id) = (
 )
 where (excluded.stream_version, excluded.event_id) > (t.stream_version, t.event_id);
 
+insert into void (organisation, access_id)
+select distinct organisation, as_uuid(data ->> 'access_id')
+from batch
+where type = 'intake.access_entered_in_error'
+    and type_version = 1
+    and as_uuid(data ->> 'access_id') is not null
+on conflict do nothing;
+
 -- The latest decision on a pair holds: one organisation's events stand in the log in its own order.
 insert into pair as t (organisation, person_a, person_b, same, position)
 select distinct on (organisation, person_a, person_b) *

@@ -11,6 +11,7 @@ def count(events: Iterable[Event], definition: dict[str, Any]) -> list[tuple[Any
     links = Links()
     statements: dict[tuple[str, UUID], tuple[UUID, UUID, str]] = {}
     accesses: dict[tuple[str, UUID], tuple[Any, list[str], bool]] = {}
+    void: set[tuple[str, UUID | None]] = set()
     for event in events:
         links.note(event)
         match event.type, event.type_version:
@@ -30,6 +31,8 @@ def count(events: Iterable[Event], definition: dict[str, Any]) -> list[tuple[Any
                 if key not in accesses or order > accesses[key][0]:
                     anonymous = event.data.get("person_id") is None
                     accesses[key] = (order, texts(event.data.get("topics")), anonymous)
+            case "intake.access_entered_in_error", 1:
+                void.add((event.organisation, identifier(event.data.get("access_id"))))
     persons: dict[tuple[str, str], set[UUID]] = {}
     needs: dict[tuple[str, str], set[UUID]] = {}
     stated: dict[tuple[str, str], int] = {}
@@ -39,9 +42,9 @@ def count(events: Iterable[Event], definition: dict[str, Any]) -> list[tuple[Any
         persons.setdefault(place, set()).add(links.component(organisation, person)[0][1])
         needs.setdefault(place, set()).add(need)
         stated[place] = stated.get(place, 0) + 1
-    for (organisation, _), (_, topics, anonymous) in accesses.items():
-        for topic in topics if anonymous else ():
-            named[(organisation, topic)] = named.get((organisation, topic), 0) + 1
+    for key, (_, topics, anonymous) in accesses.items():
+        for topic in topics if anonymous and key not in void else ():
+            named[(key[0], topic)] = named.get((key[0], topic), 0) + 1
     return [
         (
             *place,

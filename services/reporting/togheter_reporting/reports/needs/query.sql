@@ -12,6 +12,10 @@ with stated as (
     select organisation, topic as area, count(*) as accesses
     from access cross join unnest(topics) as topic
     where anonymous
+        and not exists (
+            select from void v
+            where v.organisation = access.organisation and v.access_id = access.access_id
+        )
     group by organisation, topic
 )
 select

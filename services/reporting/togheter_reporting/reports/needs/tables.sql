@@ -17,6 +17,13 @@ create table access (
     primary key (organisation, access_id)
 );
 
+-- Accesses that never were: which event said so does not matter, nor when.
+create table void (
+    organisation text not null,
+    access_id uuid not null,
+    primary key (organisation, access_id)
+);
+
 -- See the function relink(). In the keys the persons come first: organisations are few, and the
 -- planner, before it has statistics, would take them for a good way in.
 create table pair (

@@ -11,25 +11,24 @@ from togheter_reporting.naive import Event, Links, day, identifier, number, text
 
 def count(events: Iterable[Event], definition: dict[str, Any]) -> list[tuple[Any, ...]]:
     registered: dict[tuple[str, UUID], tuple[Any, tuple[date, str, int | None, str]]] = {}
+    corrected: dict[tuple[str, UUID], tuple[Any, tuple[str, int | None, str]]] = {}
     links = Links()
     for event in events:
         links.note(event)
-        if (event.type, event.type_version) != ("intake.person_registered", 1):
-            continue
         person, on = identifier(event.data.get("person_id")), day(event.data.get("on"))
-        if person is None or on is None:
+        if person is None:
             continue
-        order = (event.stream_version, event.event_id)
-        sex = text(event.data.get("sex"))
-        row = (
-            on,
-            "unknown" if sex is None else sex,
-            number(event.data.get("age")),
-            "+".join(texts(event.data.get("citizenships"))),
-        )
-        key = (event.organisation, person)
-        if key not in registered or order > registered[key][0]:
-            registered[key] = (order, row)
+        order, key = (event.stream_version, event.event_id), (event.organisation, person)
+        match event.type, event.type_version:
+            case "intake.person_registered", 1:
+                if on is not None and (key not in registered or order > registered[key][0]):
+                    registered[key] = (order, (on, *facts_of(event)))
+            case "intake.identity_corrected", 1:
+                if key not in corrected or order > corrected[key][0]:
+                    corrected[key] = (order, facts_of(event))
+    for key in corrected.keys() & registered.keys():
+        order, row = registered[key]
+        registered[key] = (order, (row[0], *corrected[key][1]))
     figures: Counter[tuple[str, str, str, str]] = Counter()
     seen: set[tuple[str, UUID]] = set()
     for key in registered:
@@ -44,6 +43,16 @@ def count(events: Iterable[Event], definition: dict[str, Any]) -> list[tuple[Any
         citizenship = next((row[3] for row in rows if row[3] != ""), "")
         figures[(key[0], sex, band_of(age, definition), citizenship)] += 1
     return [(*dimensions, persons) for dimensions, persons in figures.items()]
+
+
+def facts_of(event: Event) -> tuple[str, int | None, str]:
+    """Sex, age and citizenship as one event states them."""
+    sex = text(event.data.get("sex"))
+    return (
+        "unknown" if sex is None else sex,
+        number(event.data.get("age")),
+        "+".join(texts(event.data.get("citizenships"))),
+    )
 
 
 def band_of(age: int | None, definition: dict[str, Any]) -> str:

@@ -1,6 +1,6 @@
 with person as (
     select organisation, sex, age, citizenship
-    from registered r
+    from known r
     where not exists (
         select from linked l
         where l.organisation = r.organisation and l.person_id = r.person_id
@@ -18,7 +18,7 @@ with person as (
                 filter (where citizenship <> ''))[1],
             ''
         )
-    from linked join registered using (organisation, person_id)
+    from linked join known using (organisation, person_id)
     group by organisation, root
 ), counted as (
     select organisation, sex, age, citizenship, count(*) as persons

@@ -1,0 +1,1 @@
+"""Persons taken in charge as AMIF 2021–27 counts them."""

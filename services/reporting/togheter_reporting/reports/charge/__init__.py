@@ -1,0 +1,1 @@
+"""How many persons were taken in charge, and who they are: over the facts of `persons`."""

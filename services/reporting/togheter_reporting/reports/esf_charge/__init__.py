@@ -1,0 +1,1 @@
+"""Persons taken in charge as ESF+ counts them."""
