@@ -316,6 +316,27 @@ def test_one_more_person_is_not_seen_between_two_releases() -> None:
     assert found_out([first, protected(made, [first], second)], 5) == []
 
 
+def test_where_it_is_sensitive_that_nobody_came_is_not_seen_either() -> None:
+    rule = Sensitive(column="d1", values=frozenset({"protection"}), minimum=10)
+    made = plan(table("d0", "d1", sensitive=(rule,)))
+    before: dict[Key, int] = {
+        (("a",), ("protection",)): 20,
+        (("a",), ("work",)): 40,
+        (("b",), ("protection",)): 30,
+        (("b",), ("work",)): 50,
+    }
+    after = before | {(("a",), ("work",)): 60, (("b",), ("work",)): 80}
+    first = protected(made, [], draft(made, 1, {"t": {"persons": before}}))
+    assert first.hidden == frozenset()
+    second = protected(made, [first], draft(made, 2, {"t": {"persons": after}}))
+    attacker = Attacker([published(first), published(second, zeros=False)])
+    for door in ("a", "b"):
+        key = ((door,), ("protection",))
+        low, high = attacker.interval(((1, "t/persons", key), 1.0), ((0, "t/persons", key), -1.0))
+        assert low <= 0 <= high and high - low >= 3
+    attacker.close()
+
+
 def test_the_same_counts_again_are_published_as_before() -> None:
     made = plan(table("d0", "d1"))
     first = protected(made, [], draft(made, 1, {"t": {"persons": FIVE_AND_MORE}}))

@@ -69,58 +69,55 @@ class Attacker:
 class Attack:
     """The attacker's linear programme, as figures are hidden from it and shown to it.
 
-    `pool` has whole-numbered points, a row each, that agree with all that is visible: two of them
-    that are `WIDTH` apart prove that a target is protected, without a programme to be solved.
+    Its variables are how much each count may be more, and how much less, than it is. `pool` has
+    whole-numbered points, a row each, that agree with all that is visible: two of them that are
+    `WIDTH` apart prove that a target is protected, without a programme to be solved. Points are
+    sought near the truth, so that few of them are lost when a figure is shown.
     """
 
     attacker: Attacker
     pool: Point = field(init=False)
+    solved: int = 0
+    """How many programmes were solved."""
 
     def __post_init__(self) -> None:
-        self.pool = self.attacker.truth[np.newaxis, :]
+        attacker = self.attacker
+        self.pool = attacker.truth[np.newaxis, :]
+        self._count = len(attacker.truth)
         self._solver = new_solver()
-        count = len(self.attacker.truth)
-        for low in self.attacker.least:
-            self._solver.addVar(float(low), MOST)
-        nothing, infinity = 0.0, highspy.kHighsInf
+        for _ in range(self._count):
+            self._solver.addVar(0.0, MOST)
+        for room in attacker.truth - attacker.least:
+            self._solver.addVar(0.0, float(room))
         self._rows = 0
-        for each in self.attacker.equal:
+        nothing, infinity = 0.0, highspy.kHighsInf
+        for each in [*attacker.equal, *attacker.known]:
             self._row(each, nothing, nothing)
-        for each in self.attacker.positive:
-            self._row(each, nothing, infinity)
-        for each in self.attacker.known:
-            value = each.at(self.attacker.truth)
-            self._row(each, value, value)
-        self._of_cell: list[list[tuple[int, float]]] = []
-        for forms in self.attacker.cells:
-            rows = []
-            for each in forms:
-                value = each.at(self.attacker.truth)
-                rows.append((self._row(each, value, value), value))
-            self._of_cell.append(rows)
-        self._every = np.arange(count, dtype=np.int32)
-        self._kinds = {
-            whole: np.full(count, kind, np.uint8)
-            for whole, kind in (
-                (True, int(highspy.HighsVarType.kInteger)),
-                (False, int(highspy.HighsVarType.kContinuous)),
-            )
-        }
+        for each in attacker.positive:
+            self._row(each, -each.at(attacker.truth), infinity)
+        self._of_cell = [
+            [self._row(each, nothing, nothing) for each in forms] for forms in attacker.cells
+        ]
+        self._every = np.arange(2 * self._count, dtype=np.int32)
+        self._near = np.ones(2 * self._count)
+        self._cost(self._near)
 
     def _row(self, each: Form, low: float, high: float) -> int:
-        self._solver.addRow(low, high, len(each.places), each.places, each.factors)
+        places = np.concatenate([each.places, each.places + self._count]).astype(np.int32)
+        factors = np.concatenate([each.factors, -each.factors])
+        self._solver.addRow(low, high, len(places), places, factors)
         self._rows += 1
         return self._rows - 1
 
     def hide(self, cell: int) -> None:
         """The attacker does not see this figure any more."""
-        for row, _ in self._of_cell[cell]:
+        for row in self._of_cell[cell]:
             self._solver.changeRowBounds(row, -highspy.kHighsInf, highspy.kHighsInf)
 
     def show(self, cell: int) -> None:
         """The attacker sees this figure."""
-        for row, value in self._of_cell[cell]:
-            self._solver.changeRowBounds(row, value, value)
+        for row in self._of_cell[cell]:
+            self._solver.changeRowBounds(row, 0.0, 0.0)
         for each in self.attacker.cells[cell]:
             off = np.abs(each.over(self.pool) - each.at(self.attacker.truth))
             self.pool = self.pool[off < 0.5]
@@ -132,6 +129,11 @@ class Attack:
         """
         if self._pooled(target) >= WIDTH:
             return True
+        for away in (WIDTH, -WIDTH):
+            point = self._nearest(target, away)
+            if point is not None:
+                self.learn(point)
+                return True
         ends = [self._extreme(target, greatest) for greatest in (False, True)]
         if target.at(ends[1]) - target.at(ends[0]) < WIDTH - _NEAR:
             return False
@@ -161,26 +163,49 @@ class Attack:
     def _pooled(self, target: Form) -> float:
         return float(np.ptp(target.over(self.pool)))
 
+    def _nearest(self, target: Form, away: float) -> Point | None:
+        """The point of whole numbers near the truth where the target is `away` from what it is."""
+        row = self._row(target, away, away)
+        point = self._solve(0)
+        if point is not None and not is_whole(point):
+            point = self._solve(_SOME)
+        self._solver.deleteRows(1, np.array([row], np.int32))
+        self._rows -= 1
+        return point
+
     def _extreme(self, target: Form, greatest: bool, solutions: int = 0) -> Point:
         """A point where the target is least or greatest; of whole numbers, when `solutions` says
         how many better and better ones are enough."""
-        self._solver.changeColsCost(len(target.places), target.places, target.factors)
-        sense = highspy.ObjSense.kMaximize if greatest else highspy.ObjSense.kMinimize
-        self._solver.changeObjectiveSense(sense)
-        if solutions:
-            self._integrality(True)
-            self._solver.setOptionValue("mip_max_improving_sols", solutions)
-        point = solve(self._solver)
-        if solutions:
-            self._integrality(False)
-        self._solver.changeColsCost(len(target.places), target.places, np.zeros(len(target.places)))
+        costs = np.zeros(2 * self._count)
+        sign = -1.0 if greatest else 1.0
+        costs[target.places] = sign * target.factors
+        costs[target.places + self._count] = -sign * target.factors
+        self._cost(costs)
+        point = self._solve(solutions)
+        self._cost(self._near)
         if point is None:
             raise RuntimeError("the true counts do not agree with what is published of them")
         return point
 
-    def _integrality(self, whole: bool) -> None:
-        count = len(self._every)
-        self._solver.changeColsIntegrality(count, self._every, self._kinds[whole])
+    def _cost(self, costs: Point) -> None:
+        self._solver.changeColsCost(2 * self._count, self._every, costs)
+
+    def _solve(self, solutions: int) -> Point | None:
+        """The best point, None when there is none; of whole numbers when `solutions` is not 0."""
+        self.solved += 1
+        if solutions:
+            self._integrality(highspy.HighsVarType.kInteger)
+            self._solver.setOptionValue("mip_max_improving_sols", solutions)
+        found = solve(self._solver)
+        if solutions:
+            self._integrality(highspy.HighsVarType.kContinuous)
+        if found is None:
+            return None
+        return self.attacker.truth + found[: self._count] - found[self._count :]
+
+    def _integrality(self, kind: highspy.HighsVarType) -> None:
+        kinds = np.full(2 * self._count, int(kind), np.uint8)
+        self._solver.changeColsIntegrality(2 * self._count, self._every, kinds)
 
 
 def new_solver() -> highspy.Highs:

@@ -20,6 +20,8 @@ from togheter_reporting.disclosure.attack import (
 
 _ROUNDS = 2
 """How often the costs of a design are weighed anew, so that few figures carry the change."""
+_ENOUGH = 4_000
+"""After so many programmes no more figures are given back: of a large table more stays hidden."""
 
 
 def protect(
@@ -94,15 +96,26 @@ def _design(
     """The cheapest cells that let the target be `WIDTH` away from what it is; None: there is none.
 
     Another table in which the target is larger (or smaller) is sought, as near to the true one as
-    can be; the figures in which the two differ are those to hide.
+    can be; the figures in which the two differ are those to hide. Where neither can be, two tables
+    are: one in which it is a little larger, and one in which it is a little smaller.
     """
     truth = target.at(attacker.truth)
-    found = [
-        design
-        for away in (WIDTH, -WIDTH)
-        if (design := _nearest(attacker, target, truth + away, hidden, weights)) is not None
-    ]
-    return min(found, key=lambda each: sum(weights[cell] for cell in each.cells), default=None)
+
+    def at(away: int) -> _Design | None:
+        return _nearest(attacker, target, truth + away, hidden, weights)
+
+    def cost(design: _Design) -> float:
+        return sum(weights[cell] for cell in design.cells)
+
+    whole = [design for away in (WIDTH, -WIDTH) if (design := at(away)) is not None]
+    if whole:
+        return min(whole, key=cost)
+    parts = []
+    for up in range(1, WIDTH):
+        above, below = at(up), at(up - WIDTH)
+        if above is not None and below is not None:
+            parts.append(_Design(above.cells | below.cells, [*above.points, *below.points]))
+    return min(parts, key=cost, default=None)
 
 
 def _nearest(
@@ -146,6 +159,7 @@ def _nearest(
     if point is not None and not is_whole(point):
         whole = np.full(count + len(owners), int(highspy.HighsVarType.kInteger), np.uint8)
         solver.changeColsIntegrality(len(whole), np.arange(len(whole), dtype=np.int32), whole)
+        solver.setOptionValue("mip_rel_gap", 0.2)  # cheap enough: what is too much is given back
         point = solve(solver)
     if point is None:
         return None
@@ -172,6 +186,8 @@ def _give_back(
         for target in targets
     ]
     for cell in sorted(hidden - always, key=lambda cell: (-weights[cell], cell)):
+        if sum(attack.solved for attack in attacks) > _ENOUGH:
+            break
         before = [attack.pool for attack in attacks]
         for attack in attacks:
             attack.show(cell)
