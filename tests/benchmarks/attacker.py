@@ -40,6 +40,9 @@ class Attacker:
     same: Sequence[tuple[tuple[str, Key], tuple[str, Key]]] = ()
     """Cells of every release that are one and the same, as those that two tables share."""
 
+    made_of: Mapping[tuple[str, Key], Sequence[tuple[str, Key]]] = field(default_factory=dict)
+    """Cells that are the sum of others of the same release, as those of a filter."""
+
     def __post_init__(self) -> None:
         glpk.glp_term_out(glpk.GLP_OFF)
         self._problem = glpk.glp_create_prob()
@@ -76,6 +79,10 @@ class Attacker:
                         )
         for (measure, parent, _), parts in finer.items():
             yield [((number, measure, parent), -1.0), *((part, 1.0) for part in parts)], 0.0, 0.0
+        for cell, parts in self.made_of.items():
+            if cell in release.cells:
+                present = [((number, *part), 1.0) for part in parts if part in release.cells]
+                yield [((number, *cell), -1.0), *present], 0.0, 0.0
         for one, other in self.same:
             if one in release.cells and other in release.cells:
                 yield [((number, *one), 1.0), ((number, *other), -1.0)], 0.0, 0.0

@@ -353,6 +353,37 @@ def test_a_filter_is_no_way_round_what_was_hidden() -> None:
     assert list(part.shown) == []
 
 
+@CALM
+@given(sparse((4, 3)))
+def test_overlapping_filters_and_the_whole_cannot_be_subtracted(counts: dict[Key, int]) -> None:
+    made = plan(table("d0", "d1"))
+    whole = {"t": {"persons": counts}}
+    parts = [
+        Filter(values=(("d0", frozenset(values)),)) for values in (("0.0", "0.1"), ("0.1", "0.2"))
+    ]
+    releases = [protected(made, [], draft(made, 1, whole, filter_=parts[0]))]
+    for filter_ in (parts[1], Filter()):
+        releases.append(protected(made, releases, draft(made, 1, whole, filter_=filter_)))
+    cells: dict[tuple[str, Key], int | None] = dict(published(releases[2]).cells)
+    made_of = {}
+    for number, (release, filter_) in enumerate(zip(releases, parts, strict=False)):
+        for (_, key), value in published(release).cells.items():
+            (_, allowed), *_ = filter_.values
+            cells[(f"part {number}", key)] = value
+            made_of[(f"part {number}", key)] = [
+                ("t/persons", (path, key[1]))
+                for path in ((each,) for each in sorted(allowed))
+                if key[0] in ((), path)
+            ]
+    attacker = Attacker([Published(cells)], made_of=made_of)
+    values = {("t/persons", each.key): each.value for each in releases[2].figures}
+    for number, name, key in attacker.hidden():
+        low, high = attacker.interval(((number, name, key), 1.0))
+        if name == "t/persons" and values[(name, key)] < 5:
+            assert high - low >= 3, (key, low, high)
+    attacker.close()
+
+
 def test_what_the_authorities_know_is_kept_from_being_solved_with_what_is_public() -> None:
     made = plan(table("d0"))
     counts: dict[Key, int] = {(("a",),): 2, (("b",),): 3, (("c",),): 40}
