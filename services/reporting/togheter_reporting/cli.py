@@ -10,6 +10,11 @@ main = command_line(
         "togheter_reporting.commands:rebuild",
         "togheter_reporting.commands:verify",
         "togheter_reporting.release_commands:release",
+        "togheter_reporting.frozen_commands:as_of",
+        "togheter_reporting.frozen_commands:freeze",
+        "togheter_reporting.frozen_commands:frozen",
+        "togheter_reporting.frozen_commands:prove",
+        "togheter_reporting.frozen_commands:behind",
         "togheter_reporting.schedule_commands:schedule",
     ),
 )

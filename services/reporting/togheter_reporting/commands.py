@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from togheter_reporting import rebuild as rebuilding
 from togheter_reporting.catalogue import NoSuchReport
 from togheter_reporting.figures import StaleView
+from togheter_reporting.past import let_look_back
 from togheter_reporting.reader import let_read
 from togheter_reporting.verify import Verified
 from togheter_reporting.verify import verify as verify_views
@@ -32,7 +33,10 @@ def migrate(context: click.Context, as_json: bool) -> None:
     context.invoke(migrate_kernel, as_json=as_json)
     program: Program = context.obj
     with program.database(owner=True) as conn:
-        let_read(conn, _runtime_role(program))
+        role = _runtime_role(program)
+        let_read(conn, role)
+        if role is not None:
+            let_look_back(conn, role)
         names = rebuilding.missing(conn)
         if not names:
             return

@@ -9,6 +9,7 @@ from psycopg import Connection, errors, sql
 
 from togheter_reporting.catalogue import Report, views
 from togheter_reporting.figures import SWAP
+from togheter_reporting.past import SNAPSHOTS, drop_snapshots, let_look_back, take_snapshot
 from togheter_reporting.projection import WINDOW, fold, next_window
 from togheter_shared.log.migrate import grant
 
@@ -57,6 +58,7 @@ def rebuild(
     chosen = views(names or ())
     with _alone(conn):
         positions = {item.name: _prepare(conn, item, runtime_role) for item in chosen}
+        spacing = max(window, _last(conn) // SNAPSHOTS + 1)
         while True:
             low = min(positions.values())
             end = next_window(conn, low, window)
@@ -67,9 +69,13 @@ def rebuild(
                 for item in step:
                     fold(conn, item, item.shadow, positions[item.name], end)
                     _checkpoint(conn, item, end)
+                    if end // spacing > positions[item.name] // spacing:
+                        take_snapshot(conn, item, item.shadow, end)
             positions |= {item.name: end for item in step}
             progress(Progress(names=tuple(_names(step)), position=end, last=_last(conn)))
         _analyze(conn, chosen)
+        if runtime_role is not None:
+            grant(conn, runtime_role)
         _swap(conn, chosen)
         _drop_old(conn, chosen)
     return _names(chosen)
@@ -116,7 +122,8 @@ def _prepare(conn: Connection, item: Report, runtime_role: str | None) -> int:
         conn.execute(item.tables.encode())
         conn.execute("set local search_path = public")
         if runtime_role is not None:
-            grant(conn, runtime_role)
+            let_look_back(conn, runtime_role)
+        drop_snapshots(conn, item)
         conn.execute(
             "insert into report_rebuild (name, definition_hash) values (%s, %s)"
             " on conflict (name) do update set definition_hash = excluded.definition_hash,"
