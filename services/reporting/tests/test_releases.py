@@ -80,6 +80,14 @@ def test_a_report_that_does_not_say_what_is_not_published(monkeypatch: Any) -> N
         publishing.load_plan(report("persons"))
 
 
+def test_a_second_report_over_the_same_persons_is_not_published() -> None:
+    others = [item for item in reports().values() if item.view != item.name]
+    assert others
+    for item in others:  # two bands of the same persons could be subtracted
+        with pytest.raises(NotReleasable, match="may not be published"):
+            publishing.load_plan(item)
+
+
 def test_every_report_is_published_and_no_small_count_is_in_it(told: Any) -> None:
     for name in RELEASABLE:
         found = publish(told.conn, name, render=lambda _: ())
