@@ -49,9 +49,9 @@ check: $(ENVIRONMENT) ## format, lint, types, import rules, contracts; no server
 test: $(ENVIRONMENT) ## every test, with servers of its own
 	$(BIN)/pytest
 
-chaos: $(ENVIRONMENT) ## kill everything for a while, and judge; SEED= ROUNDS= SCENARIO=a,b SABOTAGE=all
+chaos: $(ENVIRONMENT) ## kill everything for a while, and judge; SEED= ROUNDS= SCENARIO=a,b SABOTAGE=all FULL=1
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
-		--scenario '$(SCENARIO)' --sabotage '$(SABOTAGE)'
+		--scenario '$(SCENARIO)' --sabotage '$(SABOTAGE)' $(if $(FULL),--full)
 
 bench: $(ENVIRONMENT) ## measurements beside a peer, one JSON line each; NAME= picks one
 	@$(BIN)/python -m tests.benchmarks $(NAME)

@@ -19,6 +19,7 @@ import amqp
 import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from deploy import services
+from tests.chaos import disasters
 from tests.chaos.desk import Desks
 from tests.chaos.network import ROLES, WIRED, Network, Part
 from tests.chaos.proxy import DOWN, UP
@@ -312,6 +313,12 @@ SCENARIOS: dict[str, Callable[[Storm], None]] = {
     "broker": broker_killed,
     "restart": broker_restarted,
     "wipe": broker_wiped,
+    "standstill": disasters.standstill,
+    "twins": disasters.twins,
+    "blocked": disasters.blocked,
+    "clocks": disasters.clocks,
+    "rebuilds": disasters.rebuilds,
+    "disk": disasters.disk_full,
 }
 
 

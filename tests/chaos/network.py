@@ -72,6 +72,8 @@ class Network:
             Part(place, role) for place in self.plan.places() for role in ROLES[place.name]
         ]
         self.kills = 0
+        self.brokers_lost = 0
+        self.databases_crashed = 0
         self.crashed: set[str] = set()
         """The crash points at which a process has died."""
         self.extra: dict[str, str] = {}
@@ -131,14 +133,7 @@ class Network:
     # processes
 
     def begin(self, part: Part, crash_at: str = "") -> None:
-        settings = services.read_settings(part.place)
-        del settings["TOGHETER_OWNER_DATABASE_URL"]
-        if part.place.name in WIRED:
-            for kind in ("DATABASE_URL", "AMQP_URL"):
-                wire = self.wires[f"{part.place.name}:{kind}"]
-                settings[kind] = through(settings[kind], wire.port)
-        kept = {name: v for name, v in os.environ.items() if not name.startswith(services.OURS)}
-        env = kept | settings | self.extra | {MARK: str(LOCAL)}
+        env = self.environment(part)
         if crash_at:
             env["CRASH_AT"] = crash_at
         part.crash_at = crash_at
@@ -147,6 +142,17 @@ class Network:
             part.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd=ROOT
             )
+
+    def environment(self, part: Part) -> dict[str, str]:
+        """What a process is given; replaced by who gives some of them something else."""
+        settings = services.read_settings(part.place)
+        del settings["TOGHETER_OWNER_DATABASE_URL"]
+        if part.place.name in WIRED:
+            for kind in ("DATABASE_URL", "AMQP_URL"):
+                wire = self.wires[f"{part.place.name}:{kind}"]
+                settings[kind] = through(settings[kind], wire.port)
+        kept = {name: v for name, v in os.environ.items() if not name.startswith(services.OURS)}
+        return kept | settings | self.extra | {MARK: str(LOCAL)}
 
     def _keep(self) -> None:
         """Start again what has ended, as systemd would."""
@@ -209,6 +215,7 @@ class Network:
         stop_postgres(network.POSTGRES, signal.SIGKILL)
         with self._count:
             self.kills += 1
+            self.databases_crashed += 1
         start_postgres(network.POSTGRES)
 
     def kill_broker(self, *, wipe: bool = False) -> None:
@@ -217,6 +224,7 @@ class Network:
         stop_broker(network.RABBITMQ, signal.SIGKILL)
         with self._count:
             self.kills += 1
+            self.brokers_lost += 1
         if wipe:
             shutil.rmtree(network.RABBITMQ / "mnesia")
         broker.start()

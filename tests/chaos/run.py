@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import platform
 import random
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 
 import amqp
 import psycopg
@@ -35,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--scenario", default="", help="names, with commas; none: all of them")
     parser.add_argument("--sabotage", default="", help="a name, data, programs, or all")
     parser.add_argument("--posters", type=int, default=4)
+    parser.add_argument("--full", action="store_true", help=f"until {minima()}; half an hour")
     parser.add_argument("--keep", action="store_true", help="keep the databases of the run")
     parser.add_argument("--judge", action="store_true", help="judge the run that was kept again")
     chosen = parser.parse_args(arguments)
@@ -55,10 +62,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     network = Network()
     try:
         if not chosen.judge:
-            run(network, names, chosen.seed, chosen.rounds, chosen.size, chosen.posters)
+            rounds = MOST_ROUNDS if chosen.full else chosen.rounds
+            posters = max(8, chosen.posters) if chosen.full else chosen.posters
+            enough = is_enough if chosen.full else None
+            run(network, names, chosen.seed, rounds, chosen.size, posters, enough=enough)
         evidence = left_behind(network)
         verdict = check(evidence)
         report(verdict)
+        if chosen.full:
+            note(network, verdict, chosen.seed)
         caught = True
         if wanted and verdict.is_good:
             found = sabotage.caught(evidence, [n for n in wanted if n not in PROGRAMS], say)
@@ -82,6 +94,7 @@ def run(
     posters: int,
     scenarios: Mapping[str, Callable[[Storm], None]] = SCENARIOS,
     patience: float = PATIENCE,
+    enough: Callable[[Storm, int], bool] | None = None,
 ) -> None:
     """Start, load, break and mend; the processes are stopped when it returns."""
     began = time.monotonic()
@@ -95,7 +108,7 @@ def run(
     desks.begin(posters)
     storm.work(60, 60)
     for round_ in range(1, rounds + 1):
-        order = list(names)
+        order = list(names) if round_ == 1 or enough is None else list(AGAIN)
         storm.rng.shuffle(order)
         for name in order:
             before, at = network.kills, time.monotonic()
@@ -107,6 +120,10 @@ def run(
             )
             if name != order[-1]:
                 storm.calm()
+        if enough is not None:
+            if enough(storm, round_):
+                break
+            storm.calm()
     last_fault = time.monotonic()
     desks.end(patience)
     converged = storm.until(lambda: at_rest(network), patience)
@@ -121,8 +138,74 @@ def run(
         "converged": converged and recovery <= RECOVERY,
         "forged": storm.forged,
         "crashed": sorted(network.crashed),
+        "seconds": time.monotonic() - began,
     }
     journal.write(LOCAL / "journal.json", **record)
+
+
+@dataclass(frozen=True)
+class Minima:
+    """What a full run must have done."""
+
+    kills: int = 1_000
+    commands: int = 20_000
+    brokers: int = 10
+    databases: int = 20
+
+    def __str__(self) -> str:
+        return (
+            f"{self.kills} kills, {self.commands} commands, {self.brokers} brokers killed or wiped,"
+            f" {self.databases} crashes of the database, every crash point"
+        )
+
+
+AT_LEAST = Minima()
+MOST_ROUNDS = 200
+AGAIN = ("kills", "kills", "kills", "postgres", "wires", "broker", "wipe")
+"""What a full run does again and again after it has done everything once."""
+
+
+def minima() -> str:
+    return str(AT_LEAST)
+
+
+def is_enough(storm: Storm, round_: int) -> bool:
+    """Whether a full run has done what it must; says how far it is."""
+    network, commands = storm.network, storm.desks.answered()
+    say(
+        f"after round {round_}: kills {network.kills}/{AT_LEAST.kills}, commands"
+        f" {commands}/{AT_LEAST.commands}, brokers {network.brokers_lost}/{AT_LEAST.brokers},"
+        f" databases {network.databases_crashed}/{AT_LEAST.databases}"
+    )
+    return (
+        network.kills >= AT_LEAST.kills
+        and commands >= AT_LEAST.commands
+        and network.brokers_lost >= AT_LEAST.brokers
+        and network.databases_crashed >= AT_LEAST.databases
+    )
+
+
+def note(network: Network, verdict: Verdict, seed: int) -> None:
+    """Keep what a full run gave, good or bad, beside the harness."""
+    record = json.loads((LOCAL / "journal.json").read_text("utf-8"))
+    document = {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "commit": subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+        ).stdout.strip(),
+        "seed": seed,
+        "machine": f"{os.cpu_count()} processors, Python {platform.python_version()}",
+        "minutes": round(record["seconds"] / 60, 1),
+        "brokers_killed_or_wiped": network.brokers_lost,
+        "database_crashes": network.databases_crashed,
+        "crash_points": len({point.partition(":")[0] for point in record["crashed"]}),
+        "line": verdict.line(),
+        "kept": verdict.is_good,
+    }
+    LAST_RUN.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+LAST_RUN = Path(__file__).with_name("last-run.json")
 
 
 def spoilt(names: Sequence[str], seed: int, posters: int) -> int:

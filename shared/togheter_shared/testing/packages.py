@@ -126,6 +126,21 @@ def _pango_is_there() -> bool:
     return all(find_library(name) for name in ("pango-1.0", "pangoft2-1.0", "harfbuzz-subset"))
 
 
+# --- a false clock ----------------------------------------------------------------------------
+
+
+def find_faketime() -> Path | None:
+    """The library that shows a process another time; installed when it is missing and may be."""
+    if not (found := _faketime()) and may_install():
+        install("libfaketime")
+        found = _faketime()
+    return found
+
+
+def _faketime() -> Path | None:
+    return next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))), None)
+
+
 # --- Debian -----------------------------------------------------------------------------------
 
 

@@ -116,6 +116,14 @@ class Broker:
         given = json.loads((self.folder / "definitions.json").read_text())
         _own(self.folder, given, self.passwords)
 
+    def control(self, *words: str) -> None:
+        """Have `rabbitmqctl` do something to a broker of ours."""
+        if self.folder is None:
+            raise ServerError("the RabbitMQ of AMQP_URL is not ours to control")
+        state = read_state(self.folder)
+        command = [str(Path(state["bin_dir"]) / "rabbitmqctl"), *words]
+        run(command, env=_env(self.folder, state), timeout=60, what=f"rabbitmqctl {words[0]}")
+
     def restart(self) -> None:
         """Stop the broker in good order and start it again at the same address."""
         self.stop()
