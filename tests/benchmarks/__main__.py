@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 
-from tests.benchmarks import append, disclosure, duplicates, imports, latency, publish
+from tests.benchmarks import append, disclosure, drain, duplicates, imports, latency, publish
 from tests.benchmarks.measure import Result, alone, say
 
 
@@ -41,8 +41,10 @@ def main() -> int:
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Result]]] = {
     "append": append.run,
+    "append-batch": append.run_batches,
     "publish": publish.run,
     "import": imports.run,
+    "drain": drain.run,
     "latency": latency.run,
     "disclosure": disclosure.run,
     "duplicates": duplicates.run,

@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 import psycopg
+from tests.benchmarks import message_db
 from tests.benchmarks.events import WRITES, NeedNoted, need
 from tests.benchmarks.measure import Result, database, in_turns, postgres, result
 
@@ -33,7 +34,9 @@ SECONDS = 2.0
 EVENTS_PER_STREAM = 10
 LINES = {
     "append": ("ours", "functions", "eventsourcing 9.5 with database functions", 1.5),
-    "append/as-it-comes": ("ours", "table lock", "eventsourcing 9.5 as it comes", None),
+    "append/as-it-comes": ("ours", "table lock", "eventsourcing 9.5 as it comes", 3),
+    "append/message-db": ("ours", "one category", "message-db, all in one category", 1.7),
+    "append/message-db-8": ("ours", "eight categories", "message-db, eight categories", None),
     "append/processes": (
         "ours in processes",
         "functions in processes",
@@ -65,6 +68,8 @@ def run() -> Iterator[Result]:
             migrate(conn, ["togheter_shared.log"], mine.name)
         with psycopg.connect(plain.owner_url, autocommit=True) as conn:
             conn.execute(PLAIN)
+        streams = stack.enter_context(database(server, "messages"))
+        message_db.install(server, streams)
         create_their_tables(functions.owner_url)
         create_their_tables(tables.owner_url)
         store = (mine, "stream, event_log, pending")
@@ -81,6 +86,9 @@ def run() -> Iterator[Result]:
             if not name:
                 safe_writes = side(their_writer, tables.owner_url, False)
                 sides["table lock"] = (tables, "bench_events", safe_writes)
+                for title, categories in (("one category", 1), ("eight categories", WRITERS)):
+                    writes = side(message_db.writer, streams.owner_url, categories)
+                    sides[title] = (streams, "message_store.messages", writes)
                 sides["pgbench"] = (plain, "plain", partial(pgbench, server, plain))
         rates = in_turns({name: partial(_fresh, server, *one) for name, one in sides.items()})
     for name, (ours, peer, title, reach) in LINES.items():
@@ -176,6 +184,95 @@ def pgbench(server: Postgres, place: ServiceDatabase) -> float:
     if done.returncode != 0 or found is None:
         raise RuntimeError(f"pgbench failed: {done.stderr[-500:]}")
     return float(found[1])
+
+
+# --- many events in one transaction ---------------------------------------------------------------
+
+BATCH = 100
+
+
+def run_batches() -> Iterator[Result]:
+    """One writer, a hundred events of one stream in each transaction."""
+    with postgres() as server, ExitStack() as stack:
+        mine = stack.enter_context(database(server, "store"))
+        theirs = stack.enter_context(database(server, "functions"))
+        tables = stack.enter_context(database(server, "tables"))
+        streams = stack.enter_context(database(server, "messages"))
+        message_db.install(server, streams)
+        with psycopg.connect(mine.owner_url, autocommit=True) as conn:
+            migrate(conn, ["togheter_shared.log"], mine.name)
+        create_their_tables(theirs.owner_url)
+        create_their_tables(tables.owner_url)
+        makers: dict[str, tuple[ServiceDatabase, str, Any]] = {
+            "ours": (mine, "stream, event_log, pending", (our_batches, mine.url)),
+            "functions": (theirs, "bench_events", (their_batches, theirs.owner_url, True)),
+            "table lock": (tables, "bench_events", (their_batches, tables.owner_url, False)),
+            "message-db": (
+                streams,
+                "message_store.messages",
+                (message_db.batch_writer, streams.owner_url, BATCH),
+            ),
+        }
+        sides = {
+            name: partial(_fresh, server, place, emptied, partial(_alone, make[0](*make[1:])))
+            for name, (place, emptied, make) in makers.items()
+        }
+        rates = in_turns(sides)
+    best = [max(one) for one in zip(rates["functions"], rates["table lock"], strict=True)]
+    for name, peer, title in (
+        ("append-batch", best, "eventsourcing 9.5, the better of its two ways"),
+        ("append-batch/message-db", rates["message-db"], "message-db, pipelined"),
+    ):
+        yield result(
+            name,
+            rates["ours"],
+            peer,
+            peer_name=title,
+            unit="events/s",
+            n=round(sum(rates["ours"]) * SECONDS),
+            reach=1.6,
+        )
+
+
+def _alone(write: Write) -> float:
+    began = time.monotonic()
+    return write(began + SECONDS) / (time.monotonic() - began)
+
+
+def our_batches(url: str) -> Write:
+    conn = psycopg.connect(url, autocommit=True)
+    door, me = uuid4(), Context(actor="bench", correlation_id=uuid4())
+
+    def write(until: float) -> int:
+        done = 0
+        while time.monotonic() < until:
+            stream = uuid4()
+            events = [need(stream, door, version) for version in range(BATCH)]
+            append(conn, WRITES, "case", stream, 0, events, me)
+            done += BATCH
+        return done
+
+    return write
+
+
+def their_batches(url: str, functions: bool) -> Write:
+    from eventsourcing.persistence import StoredEvent
+
+    recorder = their_factory(url, functions=functions).application_recorder()
+    topic = f"{NeedNoted.__module__}:{NeedNoted.__qualname__}"
+    state = strictjson.canonical(dump(need(uuid4(), uuid4(), 1)))
+
+    def write(until: float) -> int:
+        done = 0
+        while time.monotonic() < until:
+            stream = uuid4()
+            recorder.insert_events(
+                [StoredEvent(stream, version, topic, state) for version in range(1, BATCH + 1)]
+            )
+            done += BATCH
+        return done
+
+    return write
 
 
 # --- writers that wait for their turn ------------------------------------------------------------

@@ -6,7 +6,7 @@ import fcntl
 import os
 import secrets
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -159,13 +159,13 @@ def database(server: Postgres, name: str) -> Iterator[ServiceDatabase]:
 
 
 @contextmanager
-def broker() -> Iterator[Broker]:
-    """An empty RabbitMQ of our own with the users `ORGANISATIONS`, deleted at the end."""
+def broker(organisations: Mapping[str, bool] = ORGANISATIONS) -> Iterator[Broker]:
+    """An empty RabbitMQ of our own with these users, deleted at the end."""
     say("RabbitMQ …")
     folder = FOLDER / "rabbitmq"
     remove_broker(folder)
-    passwords = {name: secrets.token_urlsafe(16) for name in ORGANISATIONS}
-    server = start_broker(folder, definitions(ORGANISATIONS, passwords), passwords)
+    passwords = {name: secrets.token_urlsafe(16) for name in organisations}
+    server = start_broker(folder, definitions(organisations, passwords), passwords)
     try:
         yield server
     finally:

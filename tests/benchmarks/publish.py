@@ -41,7 +41,6 @@ CHANNEL = "reporting"
 ORIGIN = "comune.bench"
 KEY = f"{ORIGIN}.{CHANNEL}"
 QUEUE = "comune.bench"
-ORIGIN = "comune.bench"
 THEIR_QUEUE = "peer.bench"
 NAME = "nameko 2.14.1 EventDispatcher"
 
@@ -50,7 +49,7 @@ def run() -> Iterator[Result]:
     """The relay's own loop over 20,000 entries; the peer is handed the same documents in memory."""
     with postgres() as server, broker() as rabbit, ExitStack() as stack:
         place = stack.enter_context(database(server, "feed"))
-        fill(place)
+        fill(place, ENTRIES)
         admin = stack.enter_context(Connection(rabbit.admin_url))
         channel = admin.channel()
         bus.queue(QUEUE, [KEY])(channel).declare()
@@ -108,14 +107,14 @@ def run() -> Iterator[Result]:
     )
 
 
-def fill(place: ServiceDatabase) -> None:
-    """A feed with `ENTRIES` entries, numbered and chained by the sequencer."""
-    say(f"{ENTRIES:,} entries …")
+def fill(place: ServiceDatabase, entries: int) -> None:
+    """A feed with so many entries, numbered and chained by the sequencer."""
+    say(f"{entries:,} entries …")
     me, door = Context(actor="bench", correlation_id=uuid4()), uuid4()
     with psycopg.connect(place.owner_url, autocommit=True) as conn:
         migrate(conn, ["togheter_shared.log"], place.name)
     with psycopg.connect(place.url, autocommit=True) as conn:
-        for _ in range(ENTRIES // 100):
+        for _ in range(entries // 100):
             stream = uuid4()
             events = [need(stream, door, number) for number in range(100)]
             append(conn, WRITES, "case", stream, 0, events, me)

@@ -143,8 +143,8 @@ def _store(
     columns = [list(column) for column in zip(*written, strict=True)]
     conn.execute(
         "insert into feed (channel, epoch, number, position, entry, hash)"
-        " select * from unnest(%s::text[], %s::uuid[], %s::bigint[], %s::bigint[], %s::bytea[],"
-        " %s::bytea[])",
+        " select * from unnest(%s::text[], %b::uuid[], %b::bigint[], %b::bigint[], %b::bytea[],"
+        " %b::bytea[])",
         columns,
         prepare=True,
     )

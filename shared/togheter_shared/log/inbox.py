@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from marshmallow import ValidationError
@@ -289,7 +290,7 @@ class Receiver:
     ) -> None:
         if good:
             before = epochs.told_before(conn, told, [entry.event_id for entry, _ in good])
-            columns = [
+            columns: list[Any] = [
                 [entry.epoch for entry, _ in good],
                 [entry.number for entry, _ in good],
                 [line for _, line in good],
@@ -301,17 +302,20 @@ class Receiver:
                 [entry.stream_id for entry, _ in good],
                 [entry.stream_version for entry, _ in good],
                 [entry.correlation_id for entry, _ in good],
-                [Jsonb(entry.data, dumps=strictjson.canonical) for entry, _ in good],
+                Jsonb([entry.data for entry, _ in good], dumps=strictjson.canonical),
                 [entry.sealed for entry, _ in good],
                 [entry.event_id in before for entry, _ in good],
             ]
             conn.execute(
+                # %b: in the text form every quotation mark and backslash would be escaped again
                 "insert into inbox (origin, channel, epoch, number, entry, hash, event_id, type,"
                 " type_version, occurred_at, stream_id, stream_version, correlation_id, data,"
-                " sealed, repeated) select %s, %s, e.* from unnest(%s::uuid[], %s::bigint[],"
-                " %s::bytea[], %s::bytea[], %s::uuid[], %s::text[], %s::smallint[],"
-                " %s::timestamptz[], %s::uuid[], %s::int[], %s::uuid[], %s::jsonb[],"
-                " %s::bytea[], %s::bool[]) as e",
+                " sealed, repeated) select %s, %s, e.* from rows from (unnest(%b::uuid[]),"
+                " unnest(%b::bigint[]), unnest(%b::bytea[]), unnest(%b::bytea[]),"
+                " unnest(%b::uuid[]), unnest(%s::text[]), unnest(%s::smallint[]),"
+                " unnest(%b::timestamptz[]), unnest(%b::uuid[]), unnest(%s::int[]),"
+                " unnest(%b::uuid[]), jsonb_array_elements(%s::jsonb), unnest(%b::bytea[]),"
+                " unnest(%b::bool[])) as e",
                 [taken.origin, taken.channel, *columns],
                 prepare=True,
             )

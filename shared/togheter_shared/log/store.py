@@ -91,11 +91,14 @@ _ONE = _APPEND.format(
         %(subject_id)s::uuid, %(open)s::jsonb, %(restricted)s::bytea, %(personal)s::bytea, 1))"""
 )
 _MANY = _APPEND.format(
-    events="""unnest(%(event_id)s::uuid[], %(type)s::text[], %(type_version)s::smallint[],
-        %(subject_id)s::uuid[], %(open)s::jsonb[], %(restricted)s::bytea[], %(personal)s::bytea[])
-        with ordinality"""
+    events="""rows from (unnest(%(event_id)s::uuid[]), unnest(%(type)s::text[]),
+        unnest(%(type_version)s::smallint[]), unnest(%(subject_id)s::uuid[]),
+        jsonb_array_elements(%(open)s::jsonb), unnest(%(restricted)s::bytea[]),
+        unnest(%(personal)s::bytea[])) with ordinality"""
 )
-# Most commands decide one event, and arrays of one cost a third more of the processor.
+# The open parts go as one JSON document: in an array of them every quotation mark is escaped again,
+# which took half of a batch's time. Most commands decide one event, and arrays of one cost a third
+# more of the processor.
 
 
 def append(
@@ -115,7 +118,7 @@ def append(
     contracts = [registry.of(event) for event in events]
     parts = [split(event, contract) for event, contract in zip(events, contracts, strict=True)]
     event_ids = [uuid4() for _ in events]
-    columns: dict[str, list[Any]] = {
+    columns: dict[str, Any] = {
         "event_id": event_ids,
         "type": [contract.type for contract in contracts],
         "type_version": [contract.version for contract in contracts],
@@ -123,13 +126,15 @@ def append(
             getattr(event, contract.subject) if contract.subject else None
             for event, contract in zip(events, contracts, strict=True)
         ],
-        "open": [Jsonb(part[FieldClass.OPEN], dumps=strictjson.canonical) for part in parts],
+        "open": [part[FieldClass.OPEN] for part in parts],
         "restricted": [_bytes(part[FieldClass.RESTRICTED]) for part in parts],
         "personal": [
             _bytes(part[FieldClass.PERSONAL] | part[FieldClass.DISCLOSED]) for part in parts
         ],
     }
     one = len(events) == 1
+    values = {name: column[0] for name, column in columns.items()} if one else columns
+    values["open"] = Jsonb(values["open"], dumps=strictjson.canonical)
     crash.point("append.before")
     rows = conn.execute(
         _ONE if one else _MANY,
@@ -141,7 +146,7 @@ def append(
             "actor": context.actor,
             "correlation_id": context.correlation_id,
             "causation_id": context.causation_id,
-            **({name: column[0] for name, column in columns.items()} if one else columns),
+            **values,
         },
         prepare=True,
     ).fetchall()
