@@ -142,6 +142,59 @@ def test_readers_and_projection_go_on_while_views_are_rebuilt_again_and_again(
     assert ok(reporting.conn)
 
 
+def test_no_reader_waits_a_tenth_of_a_second_for_a_swap_that_waits_for_another(
+    reporting: Any,
+) -> None:
+    store(reporting.conn, interleave(history(4), 4))
+    swapping, free = threading.Event(), threading.Event()
+    faults: list[Exception] = []
+
+    def reader() -> None:
+        try:
+            with psycopg.connect(reporting.database.url, autocommit=True) as conn:
+                conn.execute("set lock_timeout = '100ms'")  # longer than that: it is refused
+                while not free.is_set():
+                    read(conn, reports()["accesses"])
+        except Exception as error:
+            faults.append(error)
+
+    def work() -> None:
+        with psycopg.connect(reporting.database.owner_url, autocommit=True) as owner:
+            rebuild(owner, runtime_role=reporting.role, progress=lambda step: swapping.set())
+        free.set()
+
+    threads = [threading.Thread(target=each) for each in (reader, work)]
+    with whole(reporting.conn):
+        for thread in threads:
+            thread.start()
+        assert swapping.wait(20)
+        assert not free.wait(1)  # many attempts, while one reader is in the middle
+    for thread in threads:
+        thread.join(30)
+    assert (faults, free.is_set()) == ([], True)
+
+
+def test_views_are_folded_by_several_workers_and_a_killed_one_goes_on(reporting: Any) -> None:
+    store(reporting.conn, interleave(history(5, 100), 5))
+    seen: list[Progress] = []
+
+    def kill(step: Progress) -> None:
+        seen.append(step)
+        if len(seen) == 7:
+            raise Killed
+
+    options: dict[str, Any] = {"runtime_role": reporting.role, "window": 40, "workers": 2}
+    with pytest.raises(Killed):
+        rebuild(reporting.owner, **options, progress=kill)
+    while follow.project(reporting.conn, project):
+        pass
+    seen.clear()
+    rebuild(reporting.owner, **options, progress=seen.append)
+    assert {len(step.names) for step in seen} == {1}
+    assert [step.position for step in seen] == sorted(step.position for step in seen)
+    assert ok(reporting.conn)
+
+
 def accruing() -> list[Any]:
     """Reports whose last column only grows in an honest history."""
     return [(name, reports()[name]) for name in ("accesses", "needs")]

@@ -53,8 +53,9 @@ def migrate(context: click.Context, as_json: bool) -> None:
 @click.command("rebuild")
 @click.argument("names", nargs=-1, metavar="[REPORT]…")
 @click.option("--stale", is_flag=True, help="Only the views that do not answer as they are.")
+@click.option("--workers", type=click.IntRange(1, 16), default=2, help="Views at a time (2).")
 @click.pass_obj
-def rebuild(program: Program, names: tuple[str, ...], stale: bool) -> None:
+def rebuild(program: Program, names: tuple[str, ...], stale: bool, workers: int) -> None:
     """Make the views of all reports, or of those named, anew from the log.
 
     Events go on arriving and readers go on reading meanwhile. Killed, it goes on where it was.
@@ -75,7 +76,11 @@ def rebuild(program: Program, names: tuple[str, ...], stale: bool) -> None:
                 bar.update(task, completed=step.position, total=step.last, rate=rate)
 
             done = rebuilding.rebuild(
-                conn, chosen or None, progress=show, runtime_role=_runtime_role(program)
+                conn,
+                chosen or None,
+                progress=show,
+                runtime_role=_runtime_role(program),
+                workers=workers,
             )
     click.echo(f"rebuilt: {', '.join(done)}")
 

@@ -1,10 +1,13 @@
 """Rebuilding views from the log, beside the live ones, and swapping them in whole."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import psycopg
 from psycopg import Connection, errors, sql
 
 from togheter_reporting.catalogue import Report, views
@@ -16,8 +19,12 @@ from togheter_shared.log.migrate import grant
 REBUILDING = 7_203_101
 """The advisory lock of the one rebuild of a database."""
 
-PATIENCE = (0.05, 0.05, 0.1, 0.1, 0.1, 0.2, 0.2, 0.5, 1.0, 2.0, 5.0)
-"""How long a swap lets new readers wait behind it while it waits for old ones, in seconds."""
+PATIENCE = 0.05
+"""How long a swap lets new readers wait behind it while it waits for old ones, in seconds: with the
+change of names itself, no reader waits for more than a tenth of a second."""
+
+ATTEMPTS = 600
+"""How often it tries, with a pause of `PATIENCE` in between, before it gives up."""
 
 
 class RebuildRunning(Exception):
@@ -47,38 +54,75 @@ def rebuild(
     progress: Tell = lambda progress: None,
     runtime_role: str | None = None,
     window: int = WINDOW,
+    workers: int = 1,
 ) -> list[str]:
     """Make the views of those reports (or all) anew from the log; returns the names of the views.
 
     `conn` is the owner's, in autocommit mode; `runtime_role` is who serves and projects. Live
     events go on arriving, readers go on reading: they see the old view or the new one, whole. One
-    that was killed goes on from its last window. Raises `NoSuchReport`, `RebuildRunning`,
-    `ReadersInTheWay`.
+    that was killed goes on from its last window. With several `workers`, each view is folded on a
+    connection of its own, so many at a time; `progress` is then told of one view at a time.
+    Raises `NoSuchReport`, `RebuildRunning`, `ReadersInTheWay`.
     """
     chosen = views(names or ())
     with _alone(conn):
         positions = {item.name: _prepare(conn, item, runtime_role) for item in chosen}
-        spacing = max(window, _last(conn) // SNAPSHOTS + 1)
-        while True:
-            low = min(positions.values())
-            end = next_window(conn, low, window)
-            if end is None:
-                break
-            step = [item for item in chosen if positions[item.name] < end]
-            with conn.transaction():
-                for item in step:
-                    fold(conn, item, item.shadow, positions[item.name], end)
-                    _checkpoint(conn, item, end)
-                    if end // spacing > positions[item.name] // spacing:
-                        take_snapshot(conn, item, item.shadow, end)
-            positions |= {item.name: end for item in step}
-            progress(Progress(names=tuple(_names(step)), position=end, last=_last(conn)))
+        if workers == 1:
+            _fold_windows(conn, chosen, positions, window, progress)
+        else:
+            _fold_apart(conn, chosen, positions, window, progress, workers)
         _analyze(conn, chosen)
         if runtime_role is not None:
             grant(conn, runtime_role)
         _swap(conn, chosen)
         _drop_old(conn, chosen)
     return _names(chosen)
+
+
+def _fold_windows(
+    conn: Connection, chosen: list[Report], positions: dict[str, int], window: int, progress: Tell
+) -> None:
+    """Window after window into the shadows of `chosen`, a transaction and a checkpoint each."""
+    spacing = max(window, _last(conn) // SNAPSHOTS + 1)
+    while True:
+        low = min(positions[item.name] for item in chosen)
+        end = next_window(conn, low, window)
+        if end is None:
+            break
+        step = [item for item in chosen if positions[item.name] < end]
+        with conn.transaction():
+            for item in step:
+                fold(conn, item, item.shadow, positions[item.name], end)
+                _checkpoint(conn, item, end)
+                if end // spacing > positions[item.name] // spacing:
+                    take_snapshot(conn, item, item.shadow, end)
+        positions |= {item.name: end for item in step}
+        progress(Progress(names=tuple(_names(step)), position=end, last=_last(conn)))
+
+
+def _fold_apart(
+    conn: Connection,
+    chosen: list[Report],
+    positions: dict[str, int],
+    window: int,
+    progress: Tell,
+    workers: int,
+) -> None:
+    """Each view on its own connection; what is told is how far the last of them is."""
+    telling = threading.Lock()
+
+    def tell(step: Progress) -> None:
+        with telling:
+            positions.update(dict.fromkeys(step.names, step.position))
+            progress(replace(step, position=min(positions.values())))
+
+    def work(item: Report) -> None:
+        with psycopg.connect(conn.info.dsn, password=conn.info.password, autocommit=True) as own:
+            _fold_windows(own, [item], {item.name: positions[item.name]}, window, tell)
+
+    with ThreadPoolExecutor(workers) as pool:
+        for done in [pool.submit(work, item) for item in chosen]:
+            done.result()
 
 
 def missing(conn: Connection) -> list[str]:
@@ -154,17 +198,17 @@ def _analyze(conn: Connection, chosen: list[Report]) -> None:
 
 def _swap(conn: Connection, chosen: list[Report]) -> None:
     """The last few events and the change of names, in one transaction, while projection waits."""
-    for patience in PATIENCE:
+    for _ in range(ATTEMPTS):
         try:
             with conn.transaction():
                 _catch_up(conn, chosen)
                 conn.execute(
-                    "select set_config('lock_timeout', %s, true)", [f"{int(patience * 1000)}ms"]
+                    "select set_config('lock_timeout', %s, true)", [f"{int(PATIENCE * 1000)}ms"]
                 )
                 conn.execute("select pg_advisory_xact_lock(%s)", [SWAP])
                 _rename(conn, chosen)
         except errors.LockNotAvailable:
-            time.sleep(patience)
+            time.sleep(PATIENCE)
         else:
             return
     raise ReadersInTheWay("readers hold the views without a pause; run the rebuild again")
