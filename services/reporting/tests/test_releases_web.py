@@ -195,6 +195,16 @@ def test_a_schedule_is_set_run_listed_and_ended(site: Site, tmp_path: Path) -> N
     assert site.run("schedule", "end", "monthly").returncode == 1
 
 
+def test_a_release_as_of_the_past_is_made_and_beyond_the_log_refused(site: Site) -> None:
+    command = ("release", "publish", "accesses", "--for", "authorities", "--by", "x")
+    beyond = site.run(*command, "--position", "999999")
+    assert (beyond.returncode, "the log ends at" in beyond.stderr) == (2, True)
+    both = site.run(*command, "--position", "5", "--date", "2026-01-01")
+    assert (both.returncode, "not both" in both.stderr) == (2, True)
+    then = site.run(*command, "--date", "2020-01-01")
+    assert (then.returncode, "nothing of accesses can be shown" in then.stderr) == (1, True)
+
+
 # --- over HTTP -----------------------------------------------------------------------------------
 
 

@@ -29,7 +29,7 @@ ROME = ZoneInfo("Europe/Rome")
 def as_of(program: Program, name: str, position: int | None, day: datetime | None) -> None:
     """Print a report as CSV, exactly as it was at a past date or position of the log."""
     with program.database() as conn, _explained():
-        found = past.as_of(conn, report(name), _position(conn, position, day))
+        found = past.as_of(conn, report(name), past_position(conn, position, day))
     click.echo(csv_of(found), nl=False)
 
 
@@ -55,7 +55,7 @@ def freeze(
         return key_id(keys.sign_public), sign(keys.sign_private, document)
 
     with program.database() as conn, _explained():
-        at = _position(conn, position, day)
+        at = past_position(conn, position, day)
         made = freezing.freeze(conn, report(name), at, signed, by=by, restates=restates)
     click.echo(f"{name}: frozen as {made.number} at position {made.position}")
     if restates is not None:
@@ -145,7 +145,8 @@ def _now() -> datetime:
     return datetime.now(ROME) + timedelta(days=1)
 
 
-def _position(conn: Connection, position: int | None, day: datetime | None) -> int:
+def past_position(conn: Connection, position: int | None, day: datetime | None) -> int:
+    """The position that was asked for, or the last one that was known on that day."""
     if position is not None and day is not None:
         stop("say --position or --date, not both", MISUSED)
     if position is not None:

@@ -1,17 +1,21 @@
 """The commands of the ledger: publish a report, list what was published, write its files out."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 
 import click
+from psycopg import Connection
 
-from togheter_reporting.catalogue import NoSuchReport, report
+from togheter_reporting.catalogue import NoSuchReport, Report, report
 from togheter_reporting.disclosure import ledger
 from togheter_reporting.disclosure import publish as publishing
-from togheter_reporting.disclosure.cells import Audience, NotReleasable
+from togheter_reporting.disclosure.cells import Audience, Filter, NotReleasable
 from togheter_reporting.exports.files import files_of
 from togheter_reporting.exports.pdf import MissingLibrary
-from togheter_reporting.figures import StaleView, read
+from togheter_reporting.figures import Figures, StaleView, read
+from togheter_reporting.frozen_commands import past_position
+from togheter_reporting.past import BeyondTheLog, as_of
 from togheter_shared.run.cli import MISUSED, Program, stop
 
 
@@ -31,6 +35,8 @@ def release() -> None:
 )
 @click.option("--by", required=True, help="Who publishes; the ledger keeps it.")
 @click.option("--only", multiple=True, metavar="COLUMN=VALUE", help="A part; repeat for more.")
+@click.option("--position", type=int, help="As it was at that position of the log.")
+@click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), help="As it was known that day.")
 @click.option("--new-series", metavar="REASON", help="Earlier releases had other tables: why.")
 @click.option("--json", "as_json", is_flag=True, help="Print the release as JSON.")
 @click.pass_obj
@@ -40,30 +46,27 @@ def publish(
     audience: str,
     by: str,
     only: tuple[str, ...],
+    position: int | None,
+    day: datetime | None,
     new_series: str | None,
     as_json: bool,
 ) -> None:
     """Publish what may be published of a report, checked with all that was published before."""
-    values: dict[str, list[str]] = {}
-    for item in only:
-        column, equals, value = item.partition("=")
-        if not equals:
-            stop(f"--only takes COLUMN=VALUE, not {item}", MISUSED)
-        values.setdefault(column, []).append(value)
+    part = _filter(only)
     with program.database() as conn:
         try:
             chosen = report(name)
             plan, _ = publishing.load_plan(chosen)
             made = publishing.publish(
                 conn,
-                read(conn, chosen),
+                _figures(conn, chosen, position, day),
                 Audience(audience),
                 by,
-                filter_=ledger.filter_of(values),
+                filter_=part,
                 new_series=new_series,
                 render=lambda found: files_of(chosen, plan, found),
             )
-        except NoSuchReport as error:
+        except (NoSuchReport, BeyondTheLog) as error:
             stop(str(error), MISUSED)
         except (publishing.Refused, NotReleasable, StaleView, MissingLibrary) as error:
             stop(str(error))
@@ -76,6 +79,24 @@ def publish(
         f"{name}: {outcome} release {made.entry.number};"
         f" {shown} figures shown, {len(made.hidden)} hidden"
     )
+
+
+def _filter(only: tuple[str, ...]) -> Filter:
+    values: dict[str, list[str]] = {}
+    for item in only:
+        column, equals, value = item.partition("=")
+        if not equals:
+            stop(f"--only takes COLUMN=VALUE, not {item}", MISUSED)
+        values.setdefault(column, []).append(value)
+    return ledger.filter_of(values)
+
+
+def _figures(
+    conn: Connection, chosen: Report, position: int | None, day: datetime | None
+) -> Figures:
+    if position is None and day is None:
+        return read(conn, chosen)
+    return as_of(conn, chosen, past_position(conn, position, day))
 
 
 @release.command("list")
