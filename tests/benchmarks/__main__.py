@@ -9,7 +9,16 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 
-from tests.benchmarks import append, disclosure, drain, duplicates, imports, latency, publish
+from tests.benchmarks import (
+    append,
+    disclosure,
+    drain,
+    duplicates,
+    imports,
+    latency,
+    publish,
+    reports,
+)
 from tests.benchmarks.measure import Result, alone, say
 
 
@@ -48,6 +57,8 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Result]]] = {
     "latency": latency.run,
     "disclosure": disclosure.run,
     "duplicates": duplicates.run,
+    "rebuild": reports.run_rebuild,
+    "as-of": reports.run_as_of,
 }
 
 if __name__ == "__main__":

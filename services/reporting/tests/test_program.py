@@ -27,6 +27,7 @@ from togheter_reporting.projection import project
 from togheter_reporting.web import ReportingWeb
 from togheter_shared.access import tokens
 from togheter_shared.log import follow
+from togheter_shared.privacy.keys import generate_keys
 from togheter_shared.run.openapi import openapi
 from togheter_shared.testing.databases import ServiceDatabase
 from togheter_shared.testing.processes import free_port
@@ -246,3 +247,39 @@ def test_the_interface_describes_itself() -> None:
         "/api/v1/reports/{name}",
         "/api/v1/reports/{name}.csv",
     }
+
+
+def test_a_report_is_frozen_restated_proven_and_led_back_to_its_events(
+    program: Program, tmp_path: Path
+) -> None:
+    keys = generate_keys()
+    (tmp_path / "keys.json").write_text(json.dumps(keys))
+    us = {"id": "comune", "name": "Comune", "services": ["reporting"], "reporting": True}
+    us |= {"seal_key": keys["seal_public"], "sign_keys": [{"key": keys["sign_public"]}]}
+    (tmp_path / "network.json").write_text(json.dumps({"organisations": [us]}))
+    program.environment["TOGHETER_KEYS"] = str(tmp_path / "keys.json")
+    program.environment["TOGHETER_NETWORK"] = str(tmp_path / "network.json")
+    program.run("migrate")
+    program.tell(1)
+    first = program.run("freeze", "amif_charge", "--by", "Ufficio inclusione")
+    assert first.stdout.startswith("amif_charge: frozen as 1 at position"), first.stderr
+    program.tell(2)
+    second = program.run("freeze", "amif_charge", "--by", "Ufficio inclusione", "--restates", "1")
+    assert re.search(r"[1-9]\d* figures differ, by [1-9]\d* events", second.stdout), second.stderr
+    for number in ("1", "2"):
+        proof = program.run("prove", number, "--json")
+        assert json.loads(proof.stdout)["proven"] is True, proof.stdout
+    shown = program.run("as-of", "amif_charge", "--position", "0")
+    assert shown.stdout.splitlines() == [
+        "organisation,sex,age_band,citizenship,residence_title,persons"
+    ]
+    refused = program.run("as-of", "amif_charge", "--position", "99999")
+    assert (refused.returncode, "the log ends at" in refused.stderr) == (1, True)
+    behind = program.run("behind", "amif_charge", "--only", "organisation=ponte", "--after", "100")
+    assert behind.stdout and all(
+        " ponte.intake intake." in line for line in behind.stdout.splitlines()
+    )
+    with psycopg.connect(program.database.owner_url, autocommit=True) as conn:
+        conn.execute("update inbox set data = data - 'on' where type = 'intake.case_opened'")
+    broken = program.run("prove", "1")
+    assert (broken.returncode, "NOT proven" in broken.stdout) == (1, True)
