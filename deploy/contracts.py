@@ -34,6 +34,7 @@ def documents() -> dict[Path, str]:
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "$id": f"urn:togheter:event:{contract.type}:{contract.version}",
             "x-audience": [audience.value for audience in contract.audience],
+            "x-restricted-to": [audience.value for audience in contract.restricted_to],
             **json_schema(contract.event, closed=False),
         }
         found[Path("events") / f"{contract.type}.v{contract.version}.json"] = schema

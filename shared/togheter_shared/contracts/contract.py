@@ -36,10 +36,19 @@ class Contract:
     audience: tuple[Audience, ...] = ()
     recipient: str | None = None
     subject: str | None = None
+    restricted_to: tuple[Audience, ...] = ()
+    """To whom restricted fields go, sealed: the city's reporting, the recipient, or nobody."""
     upcast: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     """For a version that is no longer written: from its data to the data of the next version."""
 
     def __post_init__(self) -> None:
+        if not {Audience.REPORTING, Audience.RECIPIENT}.issuperset(self.restricted_to) or not set(
+            self.restricted_to
+        ) <= set(self.audience):
+            raise TypeError(
+                f"{self.type}: restricted fields go to reporting or to the recipient, when the"
+                " event itself does"
+            )
         if not self.audience:
             return
         absent = {FieldClass.PERSONAL, FieldClass.RESTRICTED}
@@ -54,6 +63,17 @@ class Contract:
     @property
     def classes(self) -> Mapping[str, FieldClass]:
         return field_classes(self.event)
+
+    def sealed_fields(self, channel: str, organisation: str) -> frozenset[str]:
+        """The fields that this channel of that organisation carries, sealed for its one reader."""
+        kinds = set()
+        if channel.startswith("to.") and channel != f"to.{organisation}":
+            kinds = {FieldClass.DISCLOSED}
+            if Audience.RECIPIENT in self.restricted_to:
+                kinds.add(FieldClass.RESTRICTED)
+        elif channel == Audience.REPORTING and Audience.REPORTING in self.restricted_to:
+            kinds = {FieldClass.RESTRICTED}
+        return frozenset(name for name, kind in self.classes.items() if kind in kinds)
 
     def channels(self, data: Mapping[str, Any], organisation: str) -> list[str]:
         """The channels of the feed that this event goes to, as the last part of a routing key."""

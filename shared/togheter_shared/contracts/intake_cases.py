@@ -332,8 +332,6 @@ class HouseholdMemberRemoved:
 _TOLD: tuple[tuple[type, str], ...] = (
     (InterviewHeld, "intake.interview_held"),
     (NeedResolved, "intake.need_resolved"),
-    (VulnerabilityFlagged, "intake.vulnerability_flagged"),
-    (VulnerabilityLifted, "intake.vulnerability_lifted"),
     (PlanAgreed, "intake.plan_agreed"),
     (GoalSet, "intake.goal_set"),
     (GoalReviewed, "intake.goal_reviewed"),
@@ -349,6 +347,10 @@ _KEPT: tuple[tuple[type, str], ...] = (
     (HouseholdMemberAdded, "intake.household_member_added"),
     (HouseholdMemberRemoved, "intake.household_member_removed"),
 )
+_SEALED: tuple[tuple[type, str], ...] = (
+    (VulnerabilityFlagged, "intake.vulnerability_flagged"),
+    (VulnerabilityLifted, "intake.vulnerability_lifted"),
+)
 _OWN: tuple[tuple[type, str], ...] = (
     (ConsentAnswered, "intake.consent_answered"),
     (ConsentWithdrawn, "intake.consent_withdrawn"),
@@ -358,6 +360,16 @@ CONTRACTS = (
     *(
         Contract(event=event, type=name, audience=(Audience.REPORTING,), subject="person_id")
         for event, name in _TOLD
+    ),
+    *(
+        Contract(
+            event=event,
+            type=name,
+            audience=(Audience.REPORTING,),
+            restricted_to=(Audience.REPORTING,),
+            subject="person_id",
+        )
+        for event, name in _SEALED
     ),
     *(Contract(event=event, type=name, subject="person_id") for event, name in _KEPT),
     *(

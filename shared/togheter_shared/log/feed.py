@@ -10,7 +10,6 @@ from psycopg.rows import namedtuple_row
 
 from togheter_shared.contracts import strictjson
 from togheter_shared.contracts.contract import Contract, Registry
-from togheter_shared.contracts.fields import FieldClass
 from togheter_shared.log import crash
 from togheter_shared.log.entry import Entry, encode, hash_of
 
@@ -36,13 +35,15 @@ def number_pending(
     service: str,
     seal: Seal,
     *,
+    reporting: str = "",
     limit: int = 500,
 ) -> int:
     """Give the oldest committed events their numbers, in one transaction; returns how many.
 
     Numbering what is already committed means that no reader ever sees number n + 1 before n, and no
-    writer waits for another. Only open fields travel; disclosed ones go through `seal(recipient,
-    event_id, contract, fields)`. Returns 0 when another sequencer is at work.
+    writer waits for another. Only open fields travel; disclosed and restricted ones go through
+    `seal(recipient, event_id, contract, fields)`, in the channel `reporting` for the organisation
+    of that name. Returns 0 when another sequencer is at work.
     """
     with conn.transaction(), conn.cursor(row_factory=namedtuple_row) as cursor:
         if not cursor.execute("select pg_try_advisory_xact_lock(%s)", [LOCK]).fetchone()[0]:  # type: ignore[index]
@@ -67,7 +68,9 @@ def number_pending(
                     heads[channel] = _open_channel(conn, channel)
                 head = heads[channel]
                 entry = encode(
-                    _public_form(row, contract, channel, head, organisation, service, seal)
+                    _public_form(
+                        row, contract, channel, head, organisation, service, seal, reporting
+                    )
                 )
                 head.number, head.hash = head.number + 1, hash_of(entry)
                 written.append((channel, head.epoch, head.number, row.position, entry, head.hash))
@@ -85,16 +88,14 @@ def _public_form(
     organisation: str,
     service: str,
     seal: Seal,
+    reporting: str,
 ) -> Entry:
     sealed = sealed_for = None
-    if FieldClass.DISCLOSED in contract.classes.values() and channel.startswith("to."):
-        sealed_for = channel.removeprefix("to.")
-        stored = strictjson.loads(bytes(row.personal)) if row.personal else {}
-        part = {
-            name: stored[name]
-            for name, kind in contract.classes.items()
-            if kind is FieldClass.DISCLOSED and name in stored
-        }
+    names = contract.sealed_fields(channel, organisation)
+    if names:
+        sealed_for = channel.removeprefix("to.") if channel.startswith("to.") else reporting
+        stored = _stored(row.personal) | _stored(row.restricted)
+        part = {name: stored[name] for name in contract.classes if name in names & stored.keys()}
         sealed = seal(sealed_for, row.event_id, contract, part)
     return Entry(
         event_id=row.event_id,
@@ -115,6 +116,10 @@ def _public_form(
         sealed=sealed,
         sealed_for=sealed_for,
     )
+
+
+def _stored(part: Any) -> dict[str, Any]:
+    return strictjson.loads(bytes(part)) if part else {}
 
 
 def _heads(conn: Connection) -> dict[str, _Head]:

@@ -48,6 +48,11 @@ class Network:
         """The organisation of that id, or None when it is not in the registry."""
         return next((found for found in self.organisations if found.id == id_), None)
 
+    @property
+    def reporting(self) -> str:
+        """The organisation that hosts reporting; empty when none does."""
+        return next((found.id for found in self.organisations if found.reporting), "")
+
     def is_signed(self, organisation: str, key: str, signature: bytes, message: bytes) -> bool:
         """Whether `message` is signed with a key of that organisation that is valid now."""
         found, now = self.organisation(organisation), datetime.now(UTC)

@@ -106,6 +106,7 @@ class Engine:
                     lambda recipient, event_id, contract, part: seal_for(
                         self.place.network(), recipient, event_id, contract, part
                     ),
+                    reporting=self.place.network().reporting,
                 )
                 if numbered:
                     self._numbered.set()
