@@ -4,12 +4,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import psycopg
 import pytest
 
 from togheter_shared.log import bus
+from togheter_shared.log.epochs import begin, disputes
 from togheter_shared.log.feed import wake
 from togheter_shared.log.head import Signer
 from togheter_shared.log.migrate import migrate
@@ -17,7 +20,7 @@ from togheter_shared.log.network import Network, Organisation, SigningKey
 from togheter_shared.log.store import Context, execute
 from togheter_shared.privacy.keys import generate_keys, key_id
 from togheter_shared.run.engine import Engine, Place
-from togheter_shared.run.state import health
+from togheter_shared.run.state import health, state
 from togheter_shared.testing.databases import ServiceDatabase
 from togheter_shared.testing.sample import NOTE, NOTES, TABLES, WriteNote
 from togheter_shared.testing.servers import Broker
@@ -203,3 +206,69 @@ def test_two_relays_at_once_double_nothing(sides: tuple[Side, Side]) -> None:
         comune.write(*topics)
         eventually(lambda: ponte.heard() == topics)
     assert ponte.kept() == 200
+
+
+def test_a_restored_store_stops_telling_says_so_and_goes_on_in_a_new_epoch(
+    sides: tuple[Side, Side],
+) -> None:
+    comune, ponte = sides
+    names = ("event_log", "stream", "pending", "feed_channel", "feed_epoch", "feed")
+    with ponte.running(), psycopg.connect(comune.owner_url, autocommit=True) as owner:
+        with comune.running():
+            comune.write("a", "b")
+            eventually(lambda: ponte.heard() == ["a", "b"])
+            eventually(lambda: comune.published() == 2)
+        for name in names:
+            owner.execute(f"create table saved_{name} as select * from {name}")
+        with comune.running():
+            comune.write("lost")
+            eventually(lambda: ponte.heard() == ["a", "b", "lost"])
+        owner.execute(f"truncate {', '.join(names)}, feed_dispute")
+        for name in names:
+            owner.execute(f"insert into {name} overriding system value select * from saved_{name}")
+        with comune.running():
+            comune.write("new")
+            eventually(lambda: bool(disputes(comune.conn)))
+            eventually(lambda: state(comune.conn)["channels_disputed"] > 0)
+            assert state(comune.conn)["healthy"] is False
+            assert "new" not in ponte.heard()
+            begin(comune.conn, "anna", "restored")
+            eventually(lambda: ponte.heard() == ["a", "b", "lost", "new"])
+            comune.write("newer")
+            eventually(lambda: ponte.heard() == ["a", "b", "lost", "new", "newer"])
+    assert ponte.kept() == 5, "each was acted on once"
+
+
+def test_a_key_is_replaced_and_a_stolen_one_revoked_in_mid_stream(
+    sides: tuple[Side, Side],
+) -> None:
+    comune, ponte = sides
+    new, known = generate_keys(), NETWORK
+
+    def registry(*keys: SigningKey) -> Network:
+        return Network(
+            tuple(
+                replace(found, sign_keys=keys) if found.id == "comune" else found
+                for found in NETWORK.organisations
+            )
+        )
+
+    old_key = SigningKey(key=KEYS["comune"]["sign_public"])
+    new_key = SigningKey(key=new["sign_public"])
+    ponte.place = replace(ponte.place, network=lambda: known)
+    with ponte.running():
+        with comune.running():
+            comune.write("a")
+            eventually(lambda: ponte.heard() == ["a"])
+        known = registry(old_key, new_key)
+        signer = Signer(key=key_id(new["sign_public"]), private_key=new["sign_private"])
+        comune.place = replace(comune.place, signer=lambda: signer)
+        with comune.running():
+            comune.write("b")
+            eventually(lambda: ponte.heard() == ["a", "b"])
+            known = registry(old_key, replace(new_key, until=datetime.now(UTC)))
+            comune.write("stolen")
+            eventually(lambda: state(ponte.conn)["in_quarantine"] > 0)
+            assert ponte.heard() == ["a", "b"]
+            known = registry(old_key, new_key)
+            eventually(lambda: ponte.heard() == ["a", "b", "stolen"])
