@@ -45,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--keep", action="store_true", help="keep the databases of the run")
     parser.add_argument("--judge", action="store_true", help="judge the run that was kept again")
     chosen = parser.parse_args(arguments)
+    if chosen.full and chosen.scenario:
+        parser.error("a full run does every scenario: leave out either --full or --scenario")
     names = [name for name in chosen.scenario.split(",") if name] or list(SCENARIOS)
     for name in names:
         if name not in SCENARIOS:
@@ -124,6 +126,9 @@ def run(
             if enough(storm, round_):
                 break
             storm.calm()
+    else:
+        if enough is not None:
+            raise AssertionError(f"{rounds} rounds have not come to {minima()}")
     last_fault = time.monotonic()
     desks.end(patience)
     converged = storm.until(lambda: at_rest(network), patience)
@@ -161,6 +166,7 @@ class Minima:
 
 AT_LEAST = Minima()
 MOST_ROUNDS = 200
+SIDES = ("before", "after")
 AGAIN = ("kills", "kills", "kills", "postgres", "wires", "broker", "wipe")
 """What a full run does again and again after it has done everything once."""
 
@@ -171,18 +177,34 @@ def minima() -> str:
 
 def is_enough(storm: Storm, round_: int) -> bool:
     """Whether a full run has done what it must; says how far it is."""
-    network, commands = storm.network, storm.desks.answered()
-    say(
-        f"after round {round_}: kills {network.kills}/{AT_LEAST.kills}, commands"
-        f" {commands}/{AT_LEAST.commands}, brokers {network.brokers_lost}/{AT_LEAST.brokers},"
-        f" databases {network.databases_crashed}/{AT_LEAST.databases}"
+    network = storm.network
+    done = (
+        network.kills,
+        storm.desks.answered(),
+        network.brokers_lost,
+        network.databases_crashed,
+        {point.partition(":")[0] for point in network.crashed},
     )
-    return (
-        network.kills >= AT_LEAST.kills
-        and commands >= AT_LEAST.commands
-        and network.brokers_lost >= AT_LEAST.brokers
-        and network.databases_crashed >= AT_LEAST.databases
-    )
+    left = not_reached(*done)
+    say(f"after round {round_}: {', '.join(left) or 'everything is reached'}")
+    return not left
+
+
+def not_reached(
+    kills: int, commands: int, brokers: int, databases: int, died: set[str]
+) -> list[str]:
+    """The minima of a full run that are still to be reached, each with how far it is."""
+    every = {
+        f"{step}.{side}" for steps in faults.POINTS.values() for step in steps for side in SIDES
+    }
+    counts = {
+        "kills": (kills, AT_LEAST.kills),
+        "commands": (commands, AT_LEAST.commands),
+        "brokers": (brokers, AT_LEAST.brokers),
+        "databases": (databases, AT_LEAST.databases),
+        "crash points": (len(died & every), len(every)),
+    }
+    return [f"{name} {have}/{must}" for name, (have, must) in counts.items() if have < must]
 
 
 def note(network: Network, verdict: Verdict, seed: int) -> None:

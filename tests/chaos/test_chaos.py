@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.chaos.faults import POINTS
+from tests.chaos.run import SIDES, not_reached
 
 ROOT = Path(__file__).resolve().parents[2]
 SEED = "7"
@@ -40,3 +42,27 @@ def test_a_storm_breaks_no_promise_and_every_sabotage_is_caught(server_folder: P
         equal, all_ = found[word].split("/")
         assert equal == all_, line
     assert re.fullmatch(r"sabotages=(\d+) caught=\1", caught)
+
+
+def test_a_full_run_is_not_made_of_some_scenarios_only(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.chaos", "--full", "--scenario", "kills"],
+        cwd=ROOT,
+        env=os.environ | {"TOGHETER_CHAOS_FOLDER": str(tmp_path / "chaos")},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "a full run does every scenario" in done.stderr
+
+
+def test_a_full_run_goes_on_until_every_minimum_is_reached() -> None:
+    points = {f"{s}.{side}" for steps in POINTS.values() for s in steps for side in SIDES}
+    assert not_reached(1_000, 20_000, 10, 20, points) == []
+    assert not_reached(999, 20_000, 10, 20, points) == ["kills 999/1000"]
+    assert not_reached(1_000, 19_999, 10, 20, points) == ["commands 19999/20000"]
+    assert not_reached(1_000, 20_000, 9, 20, points) == ["brokers 9/10"]
+    assert not_reached(1_000, 20_000, 10, 19, points) == ["databases 19/20"]
+    assert not_reached(1_000, 20_000, 10, 20, points - {"ack.after"}) == ["crash points 23/24"]
