@@ -11,10 +11,11 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from togheter_shared.contracts import strictjson
 from togheter_shared.log import bus
 from togheter_shared.log.epochs import begin, disputes
 from togheter_shared.log.feed import wake
-from togheter_shared.log.head import Signer
+from togheter_shared.log.head import Head, Signer
 from togheter_shared.log.migrate import migrate
 from togheter_shared.log.network import Network, Organisation, SigningKey
 from togheter_shared.log.store import Context, execute
@@ -272,3 +273,37 @@ def test_a_key_is_replaced_and_a_stolen_one_revoked_in_mid_stream(
             assert ponte.heard() == ["a", "b"]
             known = registry(old_key, new_key)
             eventually(lambda: ponte.heard() == ["a", "b", "stolen"])
+
+
+def test_nobody_silences_somebody_else_by_saying_that_they_hold_more(
+    sides: tuple[Side, Side], broker: Broker
+) -> None:
+    comune, ponte = sides
+    thief = generate_keys()
+    forger = Signer(key=key_id(KEYS["comune"]["sign_public"]), private_key=thief["sign_private"])
+    with comune.running(), ponte.running():
+        comune.write("a")
+        eventually(lambda: ponte.heard() == ["a"])
+        row = comune.conn.execute(
+            "select epoch from feed_channel where channel = 'to.ponte'"
+        ).fetchone()
+        assert row is not None
+        more = Head(
+            origin="comune.notes",
+            channel="to.ponte",
+            epoch=row[0],
+            number=9,
+            hash=b"x" * 32,
+            at=datetime.now(UTC),
+        )
+        request = {"channel": "to.ponte", "from": 10, "epoch": str(row[0]), "held": [[9, "00"]]}
+        shown = (None, "{", forger.sign(more).decode())
+        with bus.connect(broker.amqp_url_for("ponte")) as connection:
+            publisher = bus.Publisher(connection, "ponte")
+            for proof in shown:
+                body = strictjson.canonical(request | ({"proof": proof} if proof else {}))
+                publisher.publish("ponte.notes.resend.comune.notes", bus.RESEND, body)
+            publisher.confirm()
+        comune.write("b")
+        eventually(lambda: ponte.heard() == ["a", "b"])
+        assert disputes(comune.conn) == []

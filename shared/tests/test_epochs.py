@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from togheter_shared.contracts import strictjson
-from togheter_shared.log import epochs, outbox
+from togheter_shared.log import epochs, head, outbox
 from togheter_shared.log.feed import number_pending
 from togheter_shared.log.follow import follow
 from togheter_shared.log.inbox import Delivery, Receiver, Taken
@@ -80,7 +80,9 @@ class Origin:
     def answer(self, other: "Reader") -> None:
         """Somebody's request comes in, and is answered until nothing is left of it."""
         epoch, number, held = other.request()
-        if epoch is not None and epochs.compare(self.conn, "ponte.notes", CHANNEL, epoch, held):
+        proof = epochs.proof(other.conn, ORIGIN, CHANNEL)
+        told = head.read(proof, ORIGIN, CHANNEL).head if proof else None
+        if told is not None and epochs.compare(self.conn, "ponte.notes", told, held):
             return
         outbox.note_request(self.conn, "ponte.notes", CHANNEL, number, epoch)
         while asked := outbox.requests(self.conn):
@@ -209,6 +211,21 @@ def test_who_holds_more_says_so_and_the_origin_stops_telling(
         epochs.Dispute(channel=CHANNEL, requester="ponte.notes", number=3, common_number=2)
     ]
     assert CHANNEL not in [channel for channel, _ in outbox.behind(origin.conn)]
+
+
+def test_what_is_kept_as_a_proof_is_what_the_origin_signed(origin: Origin, reader: Reader) -> None:
+    origin.write("a", "b")
+    origin.tell(reader)
+    epochs.begin(origin.conn, "anna", "restored")
+    origin.write("c")
+    origin.tell(reader)
+    proof = epochs.proof(reader.conn, ORIGIN, CHANNEL)
+    assert proof is not None
+    signed = head.read(proof, ORIGIN, CHANNEL)
+    assert verify("comune", signed.key, signed.signature, signed.head.statement())
+    assert (signed.head.number, signed.head.after is not None) == (1, True)
+    assert epochs.compare(origin.conn, "ponte.notes", signed.head, []) is False, "we hold it too"
+    assert epochs.proof(reader.conn, ORIGIN, "directory") is None
 
 
 def test_a_new_epoch_goes_on_behind_what_both_hold_and_nothing_is_handled_twice(

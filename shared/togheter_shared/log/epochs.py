@@ -1,7 +1,8 @@
 """A store that was restored from a backup has lost something: who notices, and how it goes on.
 
-Others ask for what they lack, and say with it what they hold (`samples`). Who holds more than the
-origin does, or other bytes, disputes the channel: it waits until a person begins a new epoch of it
+Others ask for what they lack, and say with it what they hold (`samples`), with the origin's own
+signature as a proof (`proof`): nobody can silence somebody else. Who holds more than the origin
+does, or other bytes, disputes the channel: it waits until a person begins a new epoch of it
 (`begin`), which goes on behind the last entry that everybody holds alike.
 """
 
@@ -12,7 +13,7 @@ from uuid import UUID, uuid4
 
 from psycopg import Connection
 
-from togheter_shared.log.head import Head
+from togheter_shared.log.head import After, Head, write
 
 MAX_SAMPLES = 64
 
@@ -57,6 +58,33 @@ def samples(conn: Connection, origin: str, channel: str, epoch: UUID) -> list[Sa
         {"origin": origin, "channel": channel, "epoch": epoch},
     ).fetchall()
     return [(row[0], bytes(row[1])) for row in rows]
+
+
+def proof(conn: Connection, origin: str, channel: str) -> bytes | None:
+    """The last head of the channel that its origin signed and that we keep, as it came."""
+    row = conn.execute(
+        "select c.epoch, c.signed_number, i.hash, c.signed_at, c.signed_key, c.signature,"
+        " c.after_epoch, c.after_number, c.after_hash from inbox_channel c join inbox i"
+        " on i.origin = c.origin and i.channel = c.channel and i.epoch = c.epoch"
+        " and i.number = c.signed_number where c.origin = %s and c.channel = %s",
+        [origin, channel],
+    ).fetchone()
+    if row is None:
+        return None
+    epoch, number, hash_, at, key, signature, after_epoch, after_number, after_hash = row
+    after = None
+    if after_epoch is not None:
+        after = After(epoch=after_epoch, number=after_number, hash=bytes(after_hash))
+    head = Head(
+        origin=origin,
+        channel=channel,
+        epoch=epoch,
+        number=number,
+        hash=bytes(hash_),
+        at=at,
+        after=after,
+    )
+    return write(head, key, bytes(signature))
 
 
 def continues(conn: Connection, told: Head, epoch: UUID) -> bool:
@@ -133,26 +161,23 @@ def told_before(conn: Connection, head: Head, event_ids: Sequence[UUID]) -> set[
 # --- the origin's side ----------------------------------------------------------------------------
 
 
-def compare(
-    conn: Connection, requester: str, channel: str, epoch: UUID, held: Sequence[Sample]
-) -> bool:
-    """Note a dispute when somebody holds what we do not; returns whether they do."""
-    if not held or len(held) > MAX_SAMPLES:
-        return False
-    current = conn.execute(
-        "select 1 from feed_channel where channel = %s and epoch = %s", [channel, epoch]
+def compare(conn: Connection, requester: str, told: Head, held: Sequence[Sample]) -> bool:
+    """Note a dispute when somebody holds what we once told and do not hold now; returns whether
+    they do. `told` is a head that we have signed, which the caller has verified."""
+    row = conn.execute(
+        "select f.hash from feed_channel c left join feed f on f.channel = c.channel"
+        " and f.epoch = c.epoch and f.number = %s where c.channel = %s and c.epoch = %s",
+        [told.number, told.channel, told.epoch],
     ).fetchone()
-    if current is None:
+    if row is None or (row[0] is not None and bytes(row[0]) == told.hash):
         return False
+    channel, epoch, last = told.channel, told.epoch, told.number
     rows = conn.execute(
         "select number, hash from feed where channel = %s and epoch = %s and number = any(%s)",
-        [channel, epoch, [number for number, _ in held]],
+        [channel, epoch, [number for number, _ in held[:MAX_SAMPLES]]],
     ).fetchall()
     ours = {number: bytes(hash_) for number, hash_ in rows}
-    common = max((number for number, hash_ in held if ours.get(number) == hash_), default=0)
-    last = max(number for number, _ in held)
-    if common == last:
-        return False
+    common = max((n for n, hash_ in held if n < last and ours.get(n) == hash_), default=0)
     conn.execute(
         "insert into feed_dispute (channel, requester, epoch, number, common_number)"
         " values (%s, %s, %s, %s, %s) on conflict (channel, requester) do update set"

@@ -87,22 +87,26 @@ class Signer:
 
     def sign(self, head: Head) -> bytes:
         """The line that closes a message: canonical JSON."""
-        signature = sign(self.private_key, head.statement())
-        document: dict[str, str | int] = {
-            "epoch": str(head.epoch),
-            "number": head.number,
-            "hash": head.hash.hex(),
-            "at": _text(head.at),
-            "key": self.key,
-            "signature": base64.b64encode(signature).decode(),
+        return write(head, self.key, sign(self.private_key, head.statement()))
+
+
+def write(head: Head, key: str, signature: bytes) -> bytes:
+    """The line of a head that was signed with the key of that id."""
+    document: dict[str, str | int] = {
+        "epoch": str(head.epoch),
+        "number": head.number,
+        "hash": head.hash.hex(),
+        "at": _text(head.at),
+        "key": key,
+        "signature": base64.b64encode(signature).decode(),
+    }
+    if head.after is not None:
+        document |= {
+            "afterepoch": str(head.after.epoch),
+            "afternumber": head.after.number,
+            "afterhash": head.after.hash.hex(),
         }
-        if head.after is not None:
-            document |= {
-                "afterepoch": str(head.after.epoch),
-                "afternumber": head.after.number,
-                "afterhash": head.after.hash.hex(),
-            }
-        return strictjson.canonical(document)
+    return strictjson.canonical(document)
 
 
 class LiveSigner:

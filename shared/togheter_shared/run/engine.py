@@ -16,9 +16,10 @@ from psycopg import Connection
 
 from togheter_shared.contracts import strictjson
 from togheter_shared.log import bus, crash, epochs, outbox
+from togheter_shared.log.entry import BadEntry
 from togheter_shared.log.feed import WAKE_CHANNEL, number_pending
 from togheter_shared.log.follow import follow
-from togheter_shared.log.head import Signer
+from togheter_shared.log.head import Head, Signer, read
 from togheter_shared.log.inbox import Delivery, Receiver, may_ask
 from togheter_shared.log.network import Network
 from togheter_shared.log.sealing import open_box, seal_for
@@ -238,7 +239,9 @@ class Engine:
         """Another service asks for entries again: noted when it may read that channel."""
         requester = ".".join(str(message.delivery_info.get("routing_key", "")).split(".")[:2])
         organisation = requester.split(".")[0]
-        with contextlib.suppress(strictjson.NotStrictJson, KeyError, TypeError, ValueError):
+        with contextlib.suppress(
+            strictjson.NotStrictJson, BadEntry, KeyError, TypeError, ValueError
+        ):
             request = strictjson.loads(bus.body_of(message), max_bytes=MAX_REQUEST)
             channel, number = request["channel"], request["from"]
             epoch = UUID(request["epoch"]) if "epoch" in request else None
@@ -248,12 +251,23 @@ class Engine:
                 and channel in self.place.network().channels_read_by(organisation)
                 and isinstance(number, int)
             ):
-                if epoch is not None and epochs.compare(conn, requester, channel, epoch, held):
+                told = self._told(channel, request.get("proof"))
+                if told is not None and epochs.compare(conn, requester, told, held):
                     log.warning("others hold what this store does not", channel=channel)
                 else:
                     outbox.note_request(conn, requester, channel, min(number, 2**62), epoch)
                     self._numbered.set()
         message.ack()
+
+    def _told(self, channel: str, proof: object) -> Head | None:
+        """A head of ours, when somebody shows one that we have signed; None: they show nothing."""
+        if not isinstance(proof, str):
+            return None
+        signed = read(proof.encode(), self._origin, channel)
+        believed = self.place.network().is_signed(
+            self.place.organisation, signed.key, signed.signature, signed.head.statement()
+        )
+        return signed.head if believed else None
 
     def _follow(self) -> None:
         with self._database() as conn:
@@ -307,6 +321,8 @@ class Engine:
         if row is not None:
             held = epochs.samples(conn, origin, channel, row[0])
             request |= {"epoch": str(row[0]), "held": [[n, hash_.hex()] for n, hash_ in held]}
+            if (proof := epochs.proof(conn, origin, channel)) is not None:
+                request["proof"] = proof.decode()
         with contextlib.suppress(bus.NotTaken):  # it is not there; it will announce its head
             publisher.publish(
                 self._key(f"resend.{origin}"), bus.RESEND, strictjson.canonical(request)
