@@ -75,6 +75,16 @@ def test_a_killed_postgres_starts_again_at_the_same_address_with_its_data(
         assert conn.execute("select one from kept").fetchone() == (1,)
 
 
+def test_a_deadline_of_an_earlier_start_is_not_that_of_this_one(own_postgres: Postgres) -> None:
+    """One that had been kept made a server that was killed again late before it began."""
+    assert own_postgres.folder is not None
+    state = processes.read_state(own_postgres.folder)
+    processes.write_state(own_postgres.folder, state | {"deadline": 0.0})
+    own_postgres.kill()
+    again = start_postgres(own_postgres.folder, durable=False)
+    assert again.admin_url == own_postgres.admin_url
+
+
 def test_postgres_lets_nobody_in_without_a_password(own_postgres: Postgres) -> None:
     open_url = own_postgres.admin_url.replace(own_postgres.admin_url.split("@")[0], "postgresql://")
     with pytest.raises(psycopg.OperationalError, match="password"):

@@ -103,7 +103,8 @@ def start_postgres(folder: Path, *, durable: bool = True) -> Postgres:
         state = read_state(folder)
         if _pid(state) is None:
             state = _start(folder, state, durable)
-        while _wait(folder, state) == "predecessor still ending":
+        deadline = time.monotonic() + PATIENCE
+        while _wait(folder, state, deadline) == "predecessor still ending":
             state = _start(folder, state, durable)
         return Postgres(
             admin_url=_admin_url(state),
@@ -233,12 +234,12 @@ def _forget_dead(data: Path) -> None:
         pid_file.unlink()
 
 
-def _wait(folder: Path, state: dict[str, Any]) -> str:
+def _wait(folder: Path, state: dict[str, Any], deadline: float) -> str:
     """Wait until the server answers ("ready"), or ended since its killed predecessor's children
-    have not ended yet ("predecessor still ending"); bounded, and `ServerError` for all else."""
+    have not ended yet ("predecessor still ending"); `ServerError` for all else, and after the
+    deadline, a moment of `time.monotonic` that no state may outlive."""
     log = folder / "postgres.log"
     started = int(state.get("log_from", 0))
-    deadline = float(state.setdefault("deadline", time.monotonic() + PATIENCE))
     while True:
         alive = is_ours(state.get("pid"), state["data"])
         try:
