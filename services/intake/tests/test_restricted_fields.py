@@ -11,6 +11,7 @@ from togheter_intake.case_commands import FlagVulnerability, OpenCase
 from togheter_intake.cases import CASE, case_of
 from togheter_intake.people import PERSON, RegisterPerson
 from togheter_intake.service import SERVICE
+from togheter_shared.contracts import referrals
 from togheter_shared.contracts.contract import Audience, Contract
 from togheter_shared.contracts.intake import PersonName
 from togheter_shared.contracts.intake_cases import Vulnerability, VulnerabilityFlagged
@@ -95,6 +96,12 @@ def test_restricted_fields_go_nowhere_unless_the_contract_says_so() -> None:
     )
     for channel in ("reporting", "directory", "to.scuola"):
         assert contract.sealed_fields(channel, "ponte") == frozenset()
+
+
+def test_what_was_disclosed_reaches_the_other_services_of_the_same_organisation() -> None:
+    [sought] = [c for c in referrals.CONTRACTS if c.event is referrals.PlaceSought]
+    assert sought.audience == (Audience.OWN,)
+    assert sought.sealed_fields("to.scuola", "scuola") == {"identity"}
 
 
 @pytest.mark.parametrize("audience", [Audience.DIRECTORY, Audience.OWN, Audience.RECIPIENT])

@@ -65,11 +65,14 @@ class Contract:
         return field_classes(self.event)
 
     def sealed_fields(self, channel: str, organisation: str) -> frozenset[str]:
-        """The fields that this channel of that organisation carries, sealed for its one reader."""
+        """The fields that this channel of that organisation carries, sealed for its one reader.
+
+        What was disclosed to an organisation reaches its other services in a box of its own.
+        """
         kinds = set()
-        if channel.startswith("to.") and channel != f"to.{organisation}":
+        if channel.startswith("to."):
             kinds = {FieldClass.DISCLOSED}
-            if Audience.RECIPIENT in self.restricted_to:
+            if channel != f"to.{organisation}" and Audience.RECIPIENT in self.restricted_to:
                 kinds.add(FieldClass.RESTRICTED)
         elif channel == Audience.REPORTING and Audience.REPORTING in self.restricted_to:
             kinds = {FieldClass.RESTRICTED}
