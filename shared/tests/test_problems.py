@@ -5,6 +5,7 @@ import psycopg_pool
 import pytest
 from marshmallow import ValidationError
 
+from togheter_shared.access.viewer import NOBODY
 from togheter_shared.log.store import Conflict, KeyReused
 from togheter_shared.run.operation import NotFound, Request, see_other
 from togheter_shared.run.problems import language_of, problem_of
@@ -72,7 +73,7 @@ def test_a_fingerprint_tells_one_request_from_another() -> None:
 
     def request(**changes: object) -> bytes:
         given: dict[str, object] = {"route": "POST /a/<x>", "path": {"x": 1}, "raw": b"{}"}
-        return Request(actor="a", correlation_id=uuid4(), **{**given, **changes}).fingerprint  # type: ignore[arg-type]
+        return Request(viewer=NOBODY, correlation_id=uuid4(), **{**given, **changes}).fingerprint  # type: ignore[arg-type]
 
     assert request() == request()
     assert len({request(), request(path={"x": 2}), request(raw=b"{ }"), request(route="b")}) == 4

@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 from togheter_shared.access import tokens
+from togheter_shared.access.viewer import Viewer
 from togheter_shared.log.migrate import migrate
 from togheter_shared.testing.databases import ServiceDatabase
 
@@ -28,7 +29,9 @@ def test_a_token_that_was_added_is_found_with_its_scopes(conn: psycopg.Connectio
     token = tokens.mint()
     tokens.add(conn, "door", token, ["notes.read", "notes.write"], 1)
     account = tokens.find(conn, token)
-    assert account == tokens.Account("door", frozenset({"notes.read", "notes.write"}))
+    assert account == Viewer(
+        name="door", kind="machine", scopes=frozenset({"notes.read", "notes.write"})
+    )
     assert account.may("notes.read") and not account.may("metrics")
 
 
@@ -65,7 +68,9 @@ def test_adding_a_token_again_renews_it_but_does_not_bring_it_back(
     token = tokens.mint()
     tokens.add(conn, "door", token, ["notes.read"], 0)
     tokens.add(conn, "door", token, ["notes.write"], 1)
-    assert tokens.find(conn, token) == tokens.Account("door", frozenset({"notes.write"}))
+    assert tokens.find(conn, token) == Viewer(
+        name="door", kind="machine", scopes=frozenset({"notes.write"})
+    )
     tokens.revoke(conn, "door")
     tokens.add(conn, "door", token, ["notes.write"], 1)
     assert tokens.find(conn, token) is None

@@ -6,28 +6,14 @@ import hashlib
 import re
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from togheter_shared.access.viewer import Viewer
 
 if TYPE_CHECKING:  # a web process must be made cooperative before psycopg is imported
     from psycopg import Connection
 
-ALL = "all"
-"""The scope that grants every other."""
-
 _TOKEN = re.compile(r"tgh_[A-Za-z0-9_-]{43}")
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """Who a token belongs to, and what it may do."""
-
-    name: str
-    scopes: frozenset[str]
-
-    def may(self, scope: str) -> bool:
-        """Whether one of the scopes grants this one."""
-        return scope in self.scopes or ALL in self.scopes
 
 
 def mint() -> str:
@@ -68,8 +54,8 @@ def revoke(conn: Connection, name: str) -> int:
     ).rowcount
 
 
-def find(conn: Connection, token: str) -> Account | None:
-    """The account of a token, or None when it is unknown, expired or revoked.
+def find(conn: Connection, token: str) -> Viewer | None:
+    """The machine of a token, or None when it is unknown, expired or revoked.
 
     The look-up is by SHA-256 of 256 random bits, so its duration tells nothing about other tokens.
     """
@@ -87,7 +73,7 @@ def find(conn: Connection, token: str) -> Account | None:
         return None
     name, scopes = row
     assert isinstance(name, str) and isinstance(scopes, list)
-    return Account(name, frozenset(scopes))
+    return Viewer(name=name, kind="machine", scopes=frozenset(scopes))
 
 
 def _hash(token: str) -> bytes:

@@ -19,7 +19,8 @@ from prometheus_client import Counter, Histogram, generate_latest
 from werkzeug.datastructures import MultiDict
 from werkzeug.routing import Map, Rule
 
-from togheter_shared.access.tokens import Account, find
+from togheter_shared.access.tokens import find
+from togheter_shared.access.viewer import NOBODY, Viewer
 from togheter_shared.contracts import strictjson
 from togheter_shared.contracts.schema import dump, load
 from togheter_shared.run.logs import describe
@@ -81,7 +82,6 @@ _HEADERS = {"api": _API_HEADERS, "page": _PAGE_HEADERS, "file": _FILE_HEADERS}
 _STATIC = Operation(
     kind="file", method="GET", url="/static/<path:name>", scope=None, summary="A file of the pages"
 )
-_NOBODY = Account("", frozenset())
 _STATUS_LINES = {status: f"{status} {phrase}" for status, phrase in responses.items()}
 _PASSING = {"starting", "waiting"}
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
@@ -200,7 +200,7 @@ class Application:
         self, route: Route, path: Mapping[str, Any], environ: Environ, correlation_id: UUID
     ) -> _Reply:
         operation = route.operation
-        account = _NOBODY if operation.scope is None else self._account(operation, environ)
+        viewer = NOBODY if operation.scope is None else self._viewer(operation, environ)
         if operation.kind == "page" and operation.changes:
             _assert_same_origin(environ)
         raw = environ["wsgi.input"].take(operation.max_body) if _takes_body(operation) else b""
@@ -215,8 +215,7 @@ class Application:
             body = load(operation.body, strictjson.loads(raw, max_bytes=operation.max_body))
         text = environ.get("QUERY_STRING", "")
         request = Request(
-            actor=account.name,
-            scopes=account.scopes,
+            viewer=viewer,
             body=body,
             query=load_query(operation.query, text) if operation.query is not None else None,
             path=path,
@@ -232,13 +231,13 @@ class Application:
         reply = _reply(operation, route.call(request))
         return _unless_known(reply, environ.get("HTTP_IF_NONE_MATCH", ""))
 
-    def _account(self, operation: Operation, environ: Environ) -> Account:
+    def _viewer(self, operation: Operation, environ: Environ) -> Viewer:
         """Who asks, as the database says now; raises a `Refusal` when it may not."""
         name, token = _credentials(operation, environ.get("HTTP_AUTHORIZATION", ""))
-        account = None
+        viewer = None
         if token is not None and token.startswith("tgh_"):
-            account = self._pool.ask(lambda conn: find(conn, token))
-        if account is None or (name is not None and name != account.name):
+            viewer = self._pool.ask(lambda conn: find(conn, token))
+        if viewer is None or (name is not None and name != viewer.name):
             scheme = "Basic" if operation.kind == "page" else "Bearer"
             challenge = f'{scheme} realm="TOGHETER"'
             if scheme == "Basic":
@@ -247,9 +246,9 @@ class Application:
                 challenge += ', error="invalid_token"'
             raise Refusal(401, "unauthenticated", headers={"WWW-Authenticate": challenge})
         assert operation.scope is not None
-        if not account.may(operation.scope):
+        if not viewer.may(operation.scope):
             raise Refusal(403, "forbidden")
-        return account
+        return viewer
 
     def _answer_health(self, _: Request) -> Answer:
         until, answer = self._health

@@ -16,6 +16,7 @@ from marshmallow import fields as ma
 from werkzeug.datastructures import MultiDict
 from werkzeug.urls import iri_to_uri
 
+from togheter_shared.access.viewer import Viewer
 from togheter_shared.contracts.schema import load, schema_of
 
 MIB = 1_048_576
@@ -55,8 +56,7 @@ class Operation:
 class Request:
     """A request that was authorised and whose parts were loaded."""
 
-    actor: str
-    scopes: frozenset[str] = frozenset()
+    viewer: Viewer
     body: Any = None
     query: Any = None
     path: Mapping[str, Any] = field(default_factory=dict)
@@ -67,6 +67,11 @@ class Request:
     language: str = "it"
     route: str = ""
     """The operation: method and rule, such as `POST /api/v1/persons/<uuid:person_id>`."""
+
+    @property
+    def actor(self) -> str:
+        """Who asks, as the log is going to name them."""
+        return self.viewer.name
 
     @property
     def fingerprint(self) -> bytes:
