@@ -307,3 +307,23 @@ def test_nobody_silences_somebody_else_by_saying_that_they_hold_more(
         comune.write("b")
         eventually(lambda: ponte.heard() == ["a", "b"])
         assert disputes(comune.conn) == []
+
+
+def test_hostile_wishes_stop_nobody(sides: tuple[Side, Side], broker: Broker) -> None:
+    comune, ponte = sides
+    good = {"channel": "to.ponte", "from": 1}
+    with ponte.running(), comune.running():
+        comune.write("a")
+        eventually(lambda: ponte.heard() == ["a"])
+        with bus.connect(broker.amqp_url_for("ponte")) as connection:
+            publisher = bus.Publisher(connection, "ponte")
+            wrong = [{"epoch": 7}, {"held": [7]}, {"proof": 7}, {"channel": [7]}, {"from": "7"}]
+            bodies = [strictjson.canonical(good | each) for each in wrong]
+            for body in (*bodies, b"\xff", strictjson.canonical(good)):
+                publisher.publish("ponte.notes.resend.comune.notes", bus.RESEND, body)
+            publisher.confirm()
+        again = "select duplicates from inbox_channel where channel = 'to.ponte'"
+        eventually(lambda: bool(ponte.conn.execute(again).fetchone()[0]))  # type: ignore[index]
+        with bus.connect(broker.admin_url) as connection:
+            waiting = connection.channel().queue_declare("comune.notes.resend", passive=True)
+            assert waiting.message_count == 0

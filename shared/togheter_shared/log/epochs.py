@@ -14,8 +14,7 @@ from uuid import UUID, uuid4
 from psycopg import Connection
 
 from togheter_shared.log.head import After, Head, write
-
-MAX_SAMPLES = 64
+from togheter_shared.log.wish import MAX_HELD
 
 Sample = tuple[int, bytes]
 """A number and the SHA-256 of its entry."""
@@ -174,7 +173,7 @@ def compare(conn: Connection, requester: str, told: Head, held: Sequence[Sample]
     channel, epoch, last = told.channel, told.epoch, told.number
     rows = conn.execute(
         "select number, hash from feed where channel = %s and epoch = %s and number = any(%s)",
-        [channel, epoch, [number for number, _ in held[:MAX_SAMPLES]]],
+        [channel, epoch, [number for number, _ in held[:MAX_HELD]]],
     ).fetchall()
     ours = {number: bytes(hash_) for number, hash_ in rows}
     common = max((n for n, hash_ in held if n < last and ours.get(n) == hash_), default=0)

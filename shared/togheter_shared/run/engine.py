@@ -14,7 +14,6 @@ import psycopg
 import structlog
 from psycopg import Connection
 
-from togheter_shared.contracts import strictjson
 from togheter_shared.log import bus, crash, epochs, outbox
 from togheter_shared.log.entry import BadEntry
 from togheter_shared.log.feed import WAKE_CHANNEL, number_pending
@@ -24,14 +23,13 @@ from togheter_shared.log.inbox import Delivery, Receiver, may_ask
 from togheter_shared.log.network import Network
 from togheter_shared.log.sealing import open_box, seal_for
 from togheter_shared.log.service import Service
+from togheter_shared.log.wish import Wish, read_wish
 from togheter_shared.run.logs import describe
 
 log = structlog.get_logger()
 
 POLL_SECONDS = 0.2
 BEAT_SECONDS = 2.0
-MAX_REQUEST = 8_000
-"""Bytes of a request for entries."""
 AGAIN_ENTRIES = 2_000
 """How much of what somebody asked for again is sent before what is new gets its turn."""
 BACK_OFF = (0.2, 10.0)
@@ -239,31 +237,23 @@ class Engine:
         """Another service asks for entries again: noted when it may read that channel."""
         requester = ".".join(str(message.delivery_info.get("routing_key", "")).split(".")[:2])
         organisation = requester.split(".")[0]
-        with contextlib.suppress(
-            strictjson.NotStrictJson, BadEntry, KeyError, TypeError, ValueError
-        ):
-            request = strictjson.loads(bus.body_of(message), max_bytes=MAX_REQUEST)
-            channel, number = request["channel"], request["from"]
-            epoch = UUID(request["epoch"]) if "epoch" in request else None
-            held = [(int(n), bytes.fromhex(hash_)) for n, hash_ in request.get("held", [])]
-            if (
-                message.properties.get("user_id") == organisation
-                and channel in self.place.network().channels_read_by(organisation)
-                and isinstance(number, int)
-            ):
-                told = self._told(channel, request.get("proof"))
-                if told is not None and epochs.compare(conn, requester, told, held):
-                    log.warning("others hold what this store does not", channel=channel)
+        user, readable = message.properties.get("user_id"), self.place.network().channels_read_by
+        with contextlib.suppress(BadEntry):  # whoever sent it can only harm themselves
+            wish = read_wish(bus.body_of(message))
+            if user == organisation and wish.channel in readable(organisation):
+                told = self._told(wish)
+                if told is not None and epochs.compare(conn, requester, told, wish.held):
+                    log.warning("others hold what this store does not", channel=wish.channel)
                 else:
-                    outbox.note_request(conn, requester, channel, min(number, 2**62), epoch)
+                    outbox.note_request(conn, requester, wish.channel, wish.number, wish.epoch)
                     self._numbered.set()
         message.ack()
 
-    def _told(self, channel: str, proof: object) -> Head | None:
+    def _told(self, wish: Wish) -> Head | None:
         """A head of ours, when somebody shows one that we have signed; None: they show nothing."""
-        if not isinstance(proof, str):
+        if wish.proof is None:
             return None
-        signed = read(proof.encode(), self._origin, channel)
+        signed = read(wish.proof.encode(), self._origin, wish.channel)
         believed = self.place.network().is_signed(
             self.place.organisation, signed.key, signed.signature, signed.head.statement()
         )
@@ -314,19 +304,21 @@ class Engine:
         self, conn: Connection, publisher: bus.Publisher, origin: str, channel: str, number: int
     ) -> None:
         """Ask an origin for its channel from that number on, and say what we hold of it."""
-        request: dict[str, Any] = {"channel": channel, "from": number}
         row = conn.execute(
             "select epoch from inbox_channel where origin = %s and channel = %s", [origin, channel]
         ).fetchone()
+        wish = Wish(channel=channel, number=number)
         if row is not None:
-            held = epochs.samples(conn, origin, channel, row[0])
-            request |= {"epoch": str(row[0]), "held": [[n, hash_.hex()] for n, hash_ in held]}
-            if (proof := epochs.proof(conn, origin, channel)) is not None:
-                request["proof"] = proof.decode()
-        with contextlib.suppress(bus.NotTaken):  # it is not there; it will announce its head
-            publisher.publish(
-                self._key(f"resend.{origin}"), bus.RESEND, strictjson.canonical(request)
+            proof = epochs.proof(conn, origin, channel)
+            wish = Wish(
+                channel=channel,
+                number=number,
+                epoch=row[0],
+                held=tuple(epochs.samples(conn, origin, channel, row[0])),
+                proof=None if proof is None else proof.decode(),
             )
+        with contextlib.suppress(bus.NotTaken):  # it is not there; it will announce its head
+            publisher.publish(self._key(f"resend.{origin}"), bus.RESEND, wish.body())
             publisher.confirm()
 
     def _open_box(self, event_id: UUID, type_: str, box: bytes) -> dict[str, object]:
