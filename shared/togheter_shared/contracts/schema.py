@@ -1,5 +1,6 @@
 """From a frozen dataclass to its marshmallow schema, its JSON Schema, and back."""
 
+import re
 import types
 from collections.abc import Hashable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
@@ -16,11 +17,19 @@ from marshmallow import Schema, ValidationError, post_load, validate
 from marshmallow import fields as ma
 
 from togheter_shared.contracts.fields import FieldClass
+from togheter_shared.contracts.swift import (
+    MAX_INTEGER,
+    MAX_ITEMS,
+    MAX_TEXT,
+    SLOW,
+    dumper,
+    loader,
+)
 
 T = TypeVar("T")
-MAX_TEXT = 10_000
-MAX_INTEGER = 2_147_483_647
-"""What an integer column holds, and more than anything that is counted here."""
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Text(ma.String):
@@ -32,7 +41,7 @@ class Text(ma.String):
             raise ValidationError(f"Longer than {MAX_TEXT} characters.")
         if "\x00" in text:
             raise ValidationError("Holds the character NUL.")
-        if any("\ud800" <= character <= "\udfff" for character in text):
+        if _SURROGATE.search(text):
             raise ValidationError("Holds half of a surrogate pair.")
         return text
 
@@ -111,18 +120,24 @@ def _schema(cls: Hashable, unknown: Unknown) -> Schema:
 
 def load(cls: type[T], document: Any) -> T:
     """An instance of `cls` from outside; unknown keys are refused. Raises `ValidationError`."""
-    return _schema(cls, "raise").load(document)  # type: ignore[no-any-return,arg-type]
+    kind: Any = cls
+    found = loader(kind, closed=True)(document)
+    return _schema(kind, "raise").load(document) if found is SLOW else found  # type: ignore[no-any-return]
 
 
 def load_event(cls: type[T], document: Mapping[str, Any]) -> T:
     """An instance of `cls` as some version of its producer wrote it; unknown keys pass."""
-    return _schema(cls, "exclude").load(document)  # type: ignore[no-any-return,arg-type]
+    kind: Any = cls
+    found = loader(kind, closed=False)(document)
+    return _schema(kind, "exclude").load(document) if found is SLOW else found  # type: ignore[no-any-return]
 
 
 def dump(instance: Any) -> dict[str, Any]:
     """The JSON document of an instance: what was left at None is left out at the top level."""
     kind: Any = type(instance)
-    document = _schema(kind, "raise").dump(instance)
+    document = dumper(kind)(instance)
+    if document is SLOW:
+        document = _schema(kind, "raise").dump(instance)
     return {key: value for key, value in document.items() if value is not None}
 
 
@@ -194,7 +209,7 @@ def _field(
         item, ellipsis = get_args(hint)
         if ellipsis is not Ellipsis:
             raise TypeError(f"a contract cannot hold the type {hint}")
-        options["validate"] = validators or validate.Length(max=1_000)
+        options["validate"] = validators or validate.Length(max=MAX_ITEMS)
         return Tuple(_field(item, required=True, metadata={}, unknown=unknown), **options)
     if isinstance(hint, type) and is_dataclass(hint):
         return ma.Nested(schema_of(hint, unknown), **options)

@@ -74,6 +74,8 @@ _STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
 def _check_depth(text: str, max_depth: int) -> None:
+    if text.count("[") + text.count("{") <= max_depth:
+        return  # it cannot be deeper than it has brackets, and counting is a hundred times faster
     depth = 0
     for character in _STRING.sub("", text):
         if character in "[{":

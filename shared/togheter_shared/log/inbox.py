@@ -3,14 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from marshmallow import ValidationError
 from psycopg import Connection
-from psycopg.types.json import Jsonb
 
-from togheter_shared.contracts import strictjson
 from togheter_shared.contracts.contract import Registry
 from togheter_shared.log import crash, epochs, head
 from togheter_shared.log.entry import BadEntry, Entry, decode, hash_of
@@ -22,6 +19,20 @@ LOCK = 7_203_003
 MAX_MESSAGE = 1_048_576
 MAX_ENTRIES = 1_000
 ASK_AGAIN = timedelta(seconds=5)
+
+_INSERT = """
+insert into inbox (origin, channel, epoch, number, entry, hash, event_id, type, type_version,
+    occurred_at, stream_id, stream_version, correlation_id, data, sealed, repeated)
+select %s, %s, d.epoch, d.number, e.entry, sha256(e.entry), d.id, d.type, d.typeversion, d.time,
+    d.subject, d.streamversion, d.correlationid, d.data, decode(d.sealed, 'base64'),
+    coalesce(e.repeated, false)
+from unnest(%b::bytea[], %b::bool[]) with ordinality as e (entry, repeated, ordinal),
+    jsonb_to_record(convert_from(e.entry, 'UTF8')::jsonb) as d (id uuid, type text,
+        typeversion smallint, time timestamptz, subject uuid, streamversion int, epoch uuid,
+        number bigint, correlationid uuid, data jsonb, sealed text)
+order by e.ordinal
+"""
+"""The typed columns come from the very bytes that are kept, which were checked before."""
 
 Open = Callable[[UUID, str, bytes], dict[str, object]]
 """Opens a sealed box: (event id, type, box) -> fields. Raises `ValueError` when it cannot."""
@@ -290,33 +301,14 @@ class Receiver:
     ) -> None:
         if good:
             before = epochs.told_before(conn, told, [entry.event_id for entry, _ in good])
-            columns: list[Any] = [
-                [entry.epoch for entry, _ in good],
-                [entry.number for entry, _ in good],
-                [line for _, line in good],
-                [hash_of(line) for _, line in good],
-                [entry.event_id for entry, _ in good],
-                [entry.type for entry, _ in good],
-                [entry.type_version for entry, _ in good],
-                [entry.time for entry, _ in good],
-                [entry.stream_id for entry, _ in good],
-                [entry.stream_version for entry, _ in good],
-                [entry.correlation_id for entry, _ in good],
-                Jsonb([entry.data for entry, _ in good], dumps=strictjson.canonical),
-                [entry.sealed for entry, _ in good],
-                [entry.event_id in before for entry, _ in good],
-            ]
             conn.execute(
-                # %b: in the text form every quotation mark and backslash would be escaped again
-                "insert into inbox (origin, channel, epoch, number, entry, hash, event_id, type,"
-                " type_version, occurred_at, stream_id, stream_version, correlation_id, data,"
-                " sealed, repeated) select %s, %s, e.* from rows from (unnest(%b::uuid[]),"
-                " unnest(%b::bigint[]), unnest(%b::bytea[]), unnest(%b::bytea[]),"
-                " unnest(%b::uuid[]), unnest(%s::text[]), unnest(%s::smallint[]),"
-                " unnest(%b::timestamptz[]), unnest(%b::uuid[]), unnest(%s::int[]),"
-                " unnest(%b::uuid[]), jsonb_array_elements(%s::jsonb), unnest(%b::bytea[]),"
-                " unnest(%b::bool[])) as e",
-                [taken.origin, taken.channel, *columns],
+                _INSERT,
+                [
+                    taken.origin,
+                    taken.channel,
+                    [line for _, line in good],  # %b: as text each quotation mark would be escaped
+                    [entry.event_id in before for entry, _ in good] if before else None,
+                ],
                 prepare=True,
             )
         if good or known:
