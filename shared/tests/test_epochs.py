@@ -42,6 +42,23 @@ class Origin:
         self.conn.execute(TABLES)
         migrate(self.conn, ["togheter_shared.log"], database.name)
 
+    def clone(self, database: ServiceDatabase) -> "Origin":
+        """Another service that runs on a copy of the store, with the same name and keys."""
+        twin = Origin(database)
+        for name in ("event_log", "stream", "pending", "feed_channel", "feed_epoch", "feed"):
+            twin.conn.execute(f"delete from {name}")
+            with (
+                self.conn.cursor().copy(f"copy {name} to stdout") as out,
+                twin.conn.cursor().copy(f"copy {name} from stdin") as into,
+            ):
+                for block in out:
+                    into.write(block)
+        twin.conn.execute(
+            "select setval(pg_get_serial_sequence('event_log', 'position'), max(position))"
+            " from event_log"
+        )
+        return twin
+
     def write(self, *topics: str) -> None:
         for topic in topics:
             note = uuid4()
@@ -353,3 +370,40 @@ def test_entries_of_an_epoch_that_ended_are_dropped(origin: Origin, reader: Read
     taken = reader.take(old)
     assert (taken.duplicates, taken.frozen, reader.state()) == (1, False, "flowing")
     assert reader.heard() == ["a", "b"]
+
+
+def test_a_cloned_partner_is_frozen_at_the_first_message_that_differs(
+    origin: Origin,
+    make_database: Callable[[], ServiceDatabase],
+    make_reader: Callable[[], Reader],
+) -> None:
+    """A copy of the store tells beside the original, under the same name and with its keys."""
+    first, second = make_reader(), make_reader()
+    origin.write("a", "b")
+    clone = origin.clone(make_database())
+    origin.tell(first)
+    taken = clone.tell(first)
+    assert (taken.duplicates, taken.frozen) == (2, False), "as long as both say the same"
+    clone.tell(second)
+    origin.write("of the original")
+    clone.write("of the clone")
+    assert origin.tell(first, after=2).stored == 1
+    assert clone.tell(second, after=2).stored == 1, "who hears one of them only cannot know"
+    assert clone.tell(first, after=2).frozen is True
+    assert origin.head(second).frozen is True, "a head is enough"
+    assert (first.state(), second.state()) == ("frozen", "frozen")
+    origin.write("later")
+    assert origin.tell(first, after=3).stored == 1, "the history that it holds still joins"
+    assert "of the clone" not in first.heard()
+    assert "of the original" not in second.heard()
+    origin.answer(second)
+    assert epochs.disputes(origin.conn) != [], "who held the clone's history says so"
+    epochs.begin(origin.conn, "anna", "the clone is switched off")
+    number_pending(origin.conn, NOTES.writes, "comune", "notes", seal)
+    for reader in (first, second):
+        origin.tell(reader)
+        assert reader.state() == "flowing"
+        assert clone.tell(reader, after=2).stored == 0, "of an epoch that has ended"
+    assert first.heard() == ["a", "b", "later", "of the original"]
+    assert second.heard() == ["a", "b", "later", "of the clone", "of the original"]
+    clone.conn.close()

@@ -165,6 +165,8 @@ def read(line: bytes, origin: str, channel: str) -> SignedHead:
         raise BadEntry("a head whose time is not in the form of the network")
     if not 1 <= signed.head.number <= MAX_NUMBER:
         raise BadEntry("a head whose number is out of range")
+    if write(signed.head, signed.key, signed.signature) != line:
+        raise BadEntry("a head that is not in canonical form")
     return signed
 
 
