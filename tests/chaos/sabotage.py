@@ -56,7 +56,7 @@ SABOTAGES: dict[str, Sabotage] = {
     "an entry of an inbox is doubled": Sabotage(
         service="comune.reporting",
         statements=(
-            "alter table inbox drop constraint inbox_origin_channel_epoch_number_key",
+            "alter table inbox disable trigger inbox_goes_on",
             "create table doubled as select * from inbox where " + _TOLD + " and number = 7",
             "update doubled set position = (select max(position) + 1 from inbox)",
             "insert into inbox overriding system value select * from doubled",

@@ -63,7 +63,7 @@ def test_the_order_in_which_origins_arrive_changes_no_figure(bare: Any, seed: in
     found = []
     made = history(seed, hostile=True)
     for order in range(3):
-        bare.owner.execute("truncate inbox")
+        bare.owner.execute("truncate inbox, inbox_extent")
         store(bare.conn, interleave(made, order))
         rebuild(bare.owner, runtime_role=bare.role, window=100)
         found.append(figures(bare.conn))
@@ -150,7 +150,7 @@ def test_somebody_else_cannot_answer_for_the_recipient_nor_overwrite_a_fact(
         for name, rows in figures(reporting.conn).items()
     }
     assert any(event.origin.startswith("estraneo.") for event in told)
-    reporting.owner.execute("truncate inbox")
+    reporting.owner.execute("truncate inbox, inbox_extent")
     store(reporting.conn, [event for event in told if not event.origin.startswith("estraneo.")])
     rebuild(reporting.owner, runtime_role=reporting.role)
     assert figures(reporting.conn) == before

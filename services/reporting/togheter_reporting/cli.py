@@ -16,6 +16,7 @@ main = command_line(
         "togheter_reporting.frozen_commands:prove",
         "togheter_reporting.frozen_commands:behind",
         "togheter_reporting.schedule_commands:schedule",
+        "togheter_reporting.part_commands:log",
     ),
 )
 

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from togheter_reporting import rebuild as rebuilding
 from togheter_reporting.catalogue import NoSuchReport
 from togheter_reporting.figures import StaleView
+from togheter_reporting.parts import PartAway
 from togheter_reporting.past import let_look_back
 from togheter_reporting.reader import let_read
 from togheter_reporting.verify import Verified
@@ -108,7 +109,7 @@ def _explained() -> Iterator[None]:
         yield
     except NoSuchReport as error:
         stop(str(error), MISUSED)
-    except (StaleView, rebuilding.RebuildRunning, rebuilding.ReadersInTheWay) as error:
+    except (StaleView, PartAway, rebuilding.RebuildRunning, rebuilding.ReadersInTheWay) as error:
         stop(str(error))
     except errors.InsufficientPrivilege:
         stop("views are rebuilt by the owner of the tables; set TOGHETER_OWNER_DATABASE_URL")

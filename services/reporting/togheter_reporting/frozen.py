@@ -9,6 +9,7 @@ from typing import Any
 from psycopg import Connection
 
 from togheter_reporting.catalogue import Report, Row
+from togheter_reporting.parts import require
 from togheter_reporting.past import as_of, changes
 
 FORMAT = "togheter.frozen.1"
@@ -58,7 +59,7 @@ def freeze(
 
     The document holds figures, the whole definition with its SQL, so that it can be computed when
     the program has another one, and the last hash of every channel up to the position.
-    Raises `BeyondTheLog`, `NoSuchFrozenReport`.
+    Raises `BeyondTheLog`, `NoSuchFrozenReport`, `PartAway`.
     """
     earlier = None if restates is None else read(conn, restates)
     if earlier is not None and earlier.report != report.name:
@@ -125,6 +126,7 @@ def prove(conn: Connection, item: Frozen, report: Report, believe: Believe) -> l
     at = datetime.fromisoformat(content["frozen_at"])
     if not believe(item.key, item.signature, item.document, at):
         return ["the signature is not one of this organisation's over this document"]
+    require(conn, 0, item.position)
     faults = [
         f"position {row[0]}: the entry does not have the hash that it came with"
         for row in conn.execute(
@@ -199,6 +201,7 @@ def _differences(report: Report, old: list[Any], new: list[Any]) -> list[dict[st
 
 
 def _heads(conn: Connection, position: int) -> list[dict[str, Any]]:
+    require(conn, 0, position)
     rows = conn.execute(
         "select distinct on (origin, channel) origin, channel, epoch::text, number,"
         " encode(hash, 'hex') from public.inbox where position <= %s"

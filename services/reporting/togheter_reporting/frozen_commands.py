@@ -13,6 +13,7 @@ from psycopg import Connection, errors
 from togheter_reporting import frozen as freezing
 from togheter_reporting import past
 from togheter_reporting.catalogue import NoSuchReport, Row, report
+from togheter_reporting.parts import PartAway
 from togheter_reporting.spreadsheet import csv_of
 from togheter_shared.log.network import load_network
 from togheter_shared.privacy.keys import is_signed, key_id, load_keys, sign
@@ -169,7 +170,7 @@ def _explained() -> Iterator[None]:
         yield
     except NoSuchReport as error:
         stop(str(error), MISUSED)
-    except (past.BeyondTheLog, freezing.NoSuchFrozenReport) as error:
+    except (past.BeyondTheLog, PartAway, freezing.NoSuchFrozenReport) as error:
         stop(str(error))
     except (errors.UndefinedTable, errors.InsufficientPrivilege):
         stop("the database is not up to date; run: togheter-reporting migrate")

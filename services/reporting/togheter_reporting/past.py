@@ -12,6 +12,7 @@ from psycopg import Connection, sql
 
 from togheter_reporting.catalogue import Report, Row, settings
 from togheter_reporting.figures import Figures, Freshness
+from togheter_reporting.parts import require_since
 from togheter_reporting.projection import WINDOW, fold, next_window
 
 SNAPSHOTS = 8
@@ -40,9 +41,10 @@ class Cause:
 
 
 def as_of(conn: Connection, report: Report, position: int) -> Figures:
-    """The figures exactly as they were when the log ended at that position. Raises `BeyondTheLog`.
+    """The figures exactly as they were when the log ended at that position.
 
     `conn` is in autocommit mode. The definition is the one in `report`, whatever it was then.
+    Raises `BeyondTheLog`, `PartAway`.
     """
     with _standing(conn, report, position):
         return Figures(
@@ -51,7 +53,11 @@ def as_of(conn: Connection, report: Report, position: int) -> Figures:
 
 
 def position_at(conn: Connection, moment: datetime) -> int:
-    """The last position before everything that came at that moment or later."""
+    """The last position before everything that came at that moment or later.
+
+    Raises `PartAway`.
+    """
+    require_since(conn, moment)
     row = conn.execute(
         "select coalesce((select position - 1 from public.inbox where received_at >= %s"
         " order by position limit 1), (select max(position) from public.inbox), 0)",

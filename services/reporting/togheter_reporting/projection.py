@@ -3,6 +3,7 @@
 from psycopg import Connection
 
 from togheter_reporting.catalogue import Report, reports, settings
+from togheter_reporting.parts import require
 
 WINDOW = 10_000
 """Positions that are folded by one run of a report's SQL."""
@@ -11,8 +12,9 @@ WINDOW = 10_000
 def fold(conn: Connection, report: Report, schema: str, after: int, upto: int) -> None:
     """Bring the events after `after`, up to `upto`, into the tables in `schema`.
 
-    In the transaction of the caller, whose search path is left as it was.
+    In the transaction of the caller, whose search path is left as it was. Raises `PartAway`.
     """
+    require(conn, after, upto)
     path = _one(conn, "select current_setting('search_path')")
     conn.execute(*settings(report, schema, after, upto))
     conn.execute(report.fold.encode())

@@ -12,6 +12,7 @@ from psycopg import Connection, errors, sql
 
 from togheter_reporting.catalogue import Report, views
 from togheter_reporting.figures import SWAP
+from togheter_reporting.parts import require
 from togheter_reporting.past import SNAPSHOTS, drop_snapshots, let_look_back, take_snapshot
 from togheter_reporting.projection import WINDOW, fold, next_window
 from togheter_shared.log.migrate import grant
@@ -62,10 +63,11 @@ def rebuild(
     events go on arriving, readers go on reading: they see the old view or the new one, whole. One
     that was killed goes on from its last window. With several `workers`, each view is folded on a
     connection of its own, so many at a time; `progress` is then told of one view at a time.
-    Raises `NoSuchReport`, `RebuildRunning`, `ReadersInTheWay`.
+    Raises `NoSuchReport`, `RebuildRunning`, `ReadersInTheWay`, `PartAway`.
     """
     chosen = views(names or ())
     with _alone(conn):
+        require(conn, 0, _last(conn))
         positions = {item.name: _prepare(conn, item, runtime_role) for item in chosen}
         if workers == 1:
             _fold_windows(conn, chosen, positions, window, progress)

@@ -15,6 +15,7 @@ from togheter_reporting.exports.files import files_of
 from togheter_reporting.exports.pdf import MissingLibrary
 from togheter_reporting.figures import Figures, StaleView, read
 from togheter_reporting.frozen_commands import past_position
+from togheter_reporting.parts import PartAway
 from togheter_reporting.past import BeyondTheLog, as_of
 from togheter_shared.run.cli import MISUSED, Program, stop
 
@@ -66,7 +67,7 @@ def publish(
                 new_series=new_series,
                 render=lambda found: files_of(chosen, plan, found),
             )
-        except (NoSuchReport, BeyondTheLog) as error:
+        except (NoSuchReport, BeyondTheLog, PartAway) as error:
             stop(str(error), MISUSED)
         except (publishing.Refused, NotReleasable, StaleView, MissingLibrary) as error:
             stop(str(error))

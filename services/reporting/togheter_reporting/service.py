@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 def _background(conn: Connection, stopping: Callable[[], bool]) -> bool:
     # Only here: the web of the service has no need of solvers and sheets.
+    from togheter_reporting.parts import turn
     from togheter_reporting.schedule import run_due
 
+    turn(conn)
     return run_due(conn, stopping, _mail())
 
 

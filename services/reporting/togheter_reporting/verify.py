@@ -8,6 +8,7 @@ from psycopg import Connection
 from togheter_reporting.catalogue import Report, Row, report, reports
 from togheter_reporting.figures import Figures, read
 from togheter_reporting.naive import Event
+from togheter_reporting.parts import require
 
 CHUNK = 5_000
 
@@ -36,7 +37,7 @@ def verify(conn: Connection, names: Sequence[str] | None = None) -> list[Verifie
     """Compare those reports (or all) with a naive count of the same events.
 
     `conn` is in autocommit mode; nothing is written and nobody is kept waiting: events up to the
-    position of a view do not change any more. Raises `StaleView`, `NoSuchReport`.
+    position of a view do not change any more. Raises `StaleView`, `NoSuchReport`, `PartAway`.
     """
     chosen = [report(name) for name in names] if names else list(reports().values())
     return [_compare(conn, read(conn, item)) for item in chosen]
@@ -73,6 +74,7 @@ def _by_dimensions(item: Report, rows: list[Row]) -> dict[Row, Row]:
 
 def _events(conn: Connection, upto: int) -> Iterator[Event]:
     """The log in its order; an event counts from the service in whose language it is told only."""
+    require(conn, 0, upto)
     with conn.transaction(), conn.cursor(name="verify") as cursor:
         cursor.itersize = CHUNK
         cursor.execute(

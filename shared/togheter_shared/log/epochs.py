@@ -62,10 +62,13 @@ def samples(conn: Connection, origin: str, channel: str, epoch: UUID) -> list[Sa
 def proof(conn: Connection, origin: str, channel: str) -> bytes | None:
     """The last head of the channel that its origin signed and that we keep, as it came."""
     row = conn.execute(
-        "select c.epoch, c.signed_number, i.hash, c.signed_at, c.signed_key, c.signature,"
-        " c.after_epoch, c.after_number, c.after_hash from inbox_channel c join inbox i"
+        "select c.epoch, c.signed_number, coalesce(i.hash, c.head_hash), c.signed_at,"
+        " c.signed_key, c.signature, c.after_epoch, c.after_number, c.after_hash"
+        " from inbox_channel c left join inbox i"
         " on i.origin = c.origin and i.channel = c.channel and i.epoch = c.epoch"
-        " and i.number = c.signed_number where c.origin = %s and c.channel = %s",
+        " and i.number = c.signed_number where c.origin = %s and c.channel = %s"
+        " and c.signed_number is not null"
+        " and (i.hash is not null or c.signed_number = c.next_number - 1)",
         [origin, channel],
     ).fetchone()
     if row is None:
@@ -94,8 +97,16 @@ def continues(conn: Connection, told: Head, epoch: UUID) -> bool:
     if after.number == 0:
         return True
     row = conn.execute(
-        "select hash from inbox where origin = %s and channel = %s and epoch = %s and number = %s",
-        [told.origin, told.channel, epoch, after.number],
+        "select hash from inbox where origin = %(origin)s and channel = %(channel)s"
+        " and epoch = %(epoch)s and number = %(number)s union all"
+        " select head_hash from inbox_channel where origin = %(origin)s and channel = %(channel)s"
+        " and epoch = %(epoch)s and next_number = %(number)s + 1 limit 1",
+        {
+            "origin": told.origin,
+            "channel": told.channel,
+            "epoch": epoch,
+            "number": after.number,
+        },
     ).fetchone()
     return row is not None and bytes(row[0]) == after.hash
 

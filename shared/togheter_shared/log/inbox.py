@@ -262,8 +262,8 @@ class Receiver:
             [origin, channel, epoch, [entry.number for entry, _ in known]],
             prepare=True,
         ).fetchall()
-        stored = {number: bytes(hash_) for number, hash_ in rows}
-        return any(stored.get(entry.number) != hash_of(line) for entry, line in known)
+        held = {number: bytes(hash_) for number, hash_ in rows}  # of what is away the head tells
+        return any(held.get(e.number, hash_of(line)) != hash_of(line) for e, line in known)
 
     def _keep_contracts(
         self, fresh: list[tuple[Entry, bytes]]

@@ -42,7 +42,8 @@ def migrate(conn: Connection, packages: list[str], runtime_role: str | None) -> 
 
     `runtime_role` is the role that the service runs as: it may read and write, but on `event_log`,
     `feed`, `inbox` and every table whose comment begins with "append-only" it may only read and
-    insert. None when the service runs as the owner, which gives that promise up.
+    insert, and a part of a table it reaches through the whole alone. None when the service runs as
+    the owner, which gives that promise up.
     """
     applied: list[str] = []
     conn.execute("select pg_advisory_lock(%s)", [LOCK])
@@ -92,6 +93,12 @@ def grant(conn: Connection, role: str) -> None:
                     table=sql.Identifier("public", table), name=name
                 )
             )
+        for schema, table in _parts(conn):
+            conn.execute(
+                sql.SQL("revoke insert, update, delete, truncate on {table} from {name}").format(
+                    table=sql.Identifier(schema, table), name=name
+                )
+            )
         conn.execute(
             sql.SQL("revoke insert, update, delete on public.migration from {name}").format(
                 name=name
@@ -107,6 +114,14 @@ def _declared_append_only(conn: Connection) -> list[str]:
         " order by relname"
     ).fetchall()
     return [row[0] for row in rows]
+
+
+def _parts(conn: Connection) -> list[tuple[str, str]]:
+    """The partitions, by schema and name."""
+    return conn.execute(
+        "select relnamespace::regnamespace::text, relname from pg_class where relispartition"
+        " and relkind in ('r', 'p') order by relname"
+    ).fetchall()
 
 
 def _schemas(conn: Connection) -> list[str]:
