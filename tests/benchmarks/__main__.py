@@ -14,10 +14,13 @@ from tests.benchmarks import (
     disclosure,
     drain,
     duplicates,
+    growth,
     imports,
     latency,
     publish,
+    read,
     reports,
+    torture,
 )
 from tests.benchmarks.measure import Result, alone, say
 
@@ -53,7 +56,10 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Result]]] = {
     "append-batch": append.run_batches,
     "publish": publish.run,
     "import": imports.run,
+    "torture": torture.run,
     "drain": drain.run,
+    "read": read.run,
+    "growth": growth.run,
     "latency": latency.run,
     "disclosure": disclosure.run,
     "duplicates": duplicates.run,

@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from itertools import count
+from math import inf
 from pathlib import Path
 from uuid import uuid4
 
@@ -86,14 +87,15 @@ def writer(url: str, categories: int) -> Callable[[float], int]:
     return write
 
 
-def batch_writer(url: str, size: int) -> Callable[[float], int]:
-    """A transaction of `size` calls: it has no other way to write several messages."""
+def batch_writer(url: str, size: int, most: float = inf) -> Callable[[float], int]:
+    """A transaction of `size` calls: it has no other way to write several messages. Ends at the
+    moment that it is given, or with `most` messages."""
     conn = psycopg.connect(url)
     text = json.dumps(dump(need(uuid4(), uuid4(), 1)), ensure_ascii=False)
 
     def write(until: float) -> int:
         done = 0
-        while time.monotonic() < until:
+        while time.monotonic() < until and done < most:
             stream = f"bench-{uuid4().hex}"
             with conn.transaction(), conn.cursor() as cursor:
                 cursor.executemany(  # pipelined: one round trip for all
