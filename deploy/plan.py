@@ -15,6 +15,7 @@ from threading import Lock
 from typing import Any
 
 from togheter_shared.privacy.keys import generate_keys
+from togheter_shared.privacy.organisation import generate
 from togheter_shared.testing.databases import database_name
 from togheter_shared.testing.processes import ServerError, write_private
 
@@ -164,6 +165,9 @@ def write_keys_and_registry(plan: Plan) -> None:
         path = organisation.folder / "keys.json"
         if not path.exists():
             write_private(path, json.dumps(generate_keys(), indent=2) + "\n")
+        privacy = organisation.folder / "privacy.key"
+        if not privacy.exists():
+            write_private(privacy, generate() + "\n")
         keys = json.loads(path.read_text())
         listed.append(
             {

@@ -53,6 +53,7 @@ def write_settings(place: Place, database: ServiceDatabase, amqp_url: str, memor
         "AMQP_URL": amqp_url,
         "TOGHETER_NETWORK": str(LOCAL / "network.json"),
         "TOGHETER_KEYS": str(place.organisation.folder / "keys.json"),
+        "TOGHETER_PRIVACY_KEY": f"file:{place.organisation.folder / 'privacy.key'}",
         "TOGHETER_HTTP": f"127.0.0.1:{port}",
     }
     lines = [f"{name}={shlex.quote(value)}\n" for name, value in settings.items()]

@@ -18,7 +18,7 @@ from togheter_shared.log.feed import wake
 from togheter_shared.log.head import Head, Signer
 from togheter_shared.log.migrate import migrate
 from togheter_shared.log.network import Network, Organisation, SigningKey
-from togheter_shared.log.store import Context, execute
+from togheter_shared.log.store import Context, execute, load
 from togheter_shared.privacy.keys import generate_keys, key_id
 from togheter_shared.run.engine import Engine, Place
 from togheter_shared.run.state import health, state
@@ -133,9 +133,10 @@ def test_what_one_organisation_writes_the_other_hears_and_acts_on(
         eventually(lambda: ponte.heard() == ["a", "b"] and comune.heard() == ["c"])
         eventually(lambda: ponte.kept() == 2)
         kept = ponte.conn.execute(
-            "select personal from event_log where type = 'notes.note_kept'"
+            "select stream_id from event_log where type = 'notes.note_kept'"
         ).fetchall()
-        assert {bytes(row[0]) for row in kept} == {b'{"text":"riservato"}'}
+        texts = {n.text for (id_,) in kept for n in load(ponte.conn, NOTES.writes, id_)[0]}
+        assert texts == {"riservato"}
         eventually(lambda: set(health(ponte.conn).values()) == {"ok"})
 
 

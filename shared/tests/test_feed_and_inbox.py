@@ -20,7 +20,7 @@ from togheter_shared.log.head import Head, Signer
 from togheter_shared.log.inbox import Delivery, Receiver, Taken
 from togheter_shared.log.migrate import migrate
 from togheter_shared.log.quarantine import discard, quarantined, resolve
-from togheter_shared.log.store import Context, execute
+from togheter_shared.log.store import Context, execute, load
 from togheter_shared.privacy.keys import generate_keys, key_id
 from togheter_shared.testing.databases import ServiceDatabase
 from togheter_shared.testing.sample import NOTE, NOTES, TABLES, WriteNote
@@ -468,7 +468,8 @@ def test_an_event_is_reacted_to_once_however_often_it_is_followed(
     other.execute("update follower set position = 0")  # as after a crash before the mark
     other.execute("delete from heard")
     assert follow(other, NOTES, "ponte", open_box) == 2
-    kept = other.execute("select personal from event_log order by position").fetchall()
-    assert [bytes(row[0]) for row in kept] == [b'{"text":"detto in confidenza"}'] * 2
+    streams = other.execute("select stream_id from event_log order by position").fetchall()
+    kept = [note.text for (id_,) in set(streams) for note in load(other, NOTES.writes, id_)[0]]
+    assert kept == ["detto in confidenza"] * 2
     heard = other.execute("select topic from heard order by topic").fetchall()
     assert heard == [("a",), ("b",)]

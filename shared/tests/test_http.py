@@ -27,6 +27,7 @@ from togheter_shared.access import tokens
 from togheter_shared.log.migrate import migrate
 from togheter_shared.testing import databases
 from togheter_shared.testing.databases import ServiceDatabase
+from togheter_shared.testing.privacy import PRIVACY
 from togheter_shared.testing.processes import free_port
 from togheter_shared.testing.servers import Postgres
 
@@ -114,6 +115,7 @@ def serving(tmp_path: Path, database_url: str, **extra: str) -> Iterator[Web]:
         "AMQP_URL": "amqp://nobody:nothing@127.0.0.1:1/",  # a web process needs no broker
         "TOGHETER_NETWORK": str(tmp_path),
         "TOGHETER_KEYS": str(tmp_path),
+        **PRIVACY,
         "TOGHETER_HTTP": f"127.0.0.1:{port}",
         "TIMEOUT": str(TIMEOUT),
         **extra,
@@ -744,6 +746,7 @@ def test_a_port_that_is_taken_is_said_at_start(
         "AMQP_URL": "amqp://127.0.0.1:1/",
         "TOGHETER_NETWORK": str(tmp_path),
         "TOGHETER_KEYS": str(tmp_path),
+        **PRIVACY,
         "TOGHETER_HTTP": f"127.0.0.1:{web.port}",
     }
     done = subprocess.run(

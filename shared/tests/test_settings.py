@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from togheter_shared.run.settings import SettingsError, read
+from togheter_shared.testing.privacy import PRIVACY
 
 SECRET = "hunter2-secret"
 
@@ -16,6 +17,7 @@ def environment(tmp_path: Path, **changes: str | None) -> dict[str, str]:
         "AMQP_URL": f"amqp://u:{SECRET}@127.0.0.1:5672/",
         "TOGHETER_NETWORK": str(tmp_path),
         "TOGHETER_KEYS": str(tmp_path),
+        **PRIVACY,
         **changes,
     }
     return {name: value for name, value in whole.items() if value is not None}
@@ -39,6 +41,7 @@ def test_everything_that_is_missing_is_named_in_one_message() -> None:
         "AMQP_URL",
         "TOGHETER_NETWORK",
         "TOGHETER_KEYS",
+        "TOGHETER_PRIVACY_KEY",
     }
 
 
@@ -53,6 +56,9 @@ def test_everything_that_is_missing_is_named_in_one_message() -> None:
         ("TOGHETER_OWNER_DATABASE_URL", SECRET),
         ("TOGHETER_NETWORK", "/nowhere/at/all"),
         ("TOGHETER_KEYS", "/nowhere/at/all"),
+        ("TOGHETER_PRIVACY_KEY", "file:/nowhere/at/all"),
+        ("TOGHETER_PRIVACY_KEY", f"command:echo {SECRET}"),
+        ("TOGHETER_PRIVACY_KEY", SECRET),
         ("TOGHETER_HTTP", "8000"),
         ("TOGHETER_HTTP", "127.0.0.1:99999"),
         ("TOGHETER_LOG_LEVEL", "LOUD"),

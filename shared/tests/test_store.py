@@ -52,13 +52,15 @@ def test_a_command_leaves_its_event_its_view_and_its_pending_position(
     assert (count(conn, "note"), count(conn, "pending")) == (1, 1)
 
 
-def test_personal_fields_are_stored_apart_from_open_ones(conn: psycopg.Connection) -> None:
+def test_personal_fields_are_stored_apart_from_open_ones_and_sealed(
+    conn: psycopg.Connection,
+) -> None:
     note = uuid4()
     execute(conn, NOTES, NOTE, note, WriteNote(note_id=note, author="Rossi", text="segreto"), ME)
     row = conn.execute("select open, personal, seal from event_log").fetchone()
     assert row is not None
     assert row[0] == {"note_id": str(note), "recipient": "ponte", "topic": "t", "number": 1}
-    assert b"Rossi" in row[1] and b"segreto" in row[1] and row[2] == 0
+    assert b"Rossi" not in row[1] and b"segreto" not in row[1] and row[2] == 1
 
 
 def test_a_refused_command_changes_nothing(conn: psycopg.Connection) -> None:

@@ -21,7 +21,7 @@ KERNEL = PACKAGES[0]
 ROOM_LINES = {
     "access": 2_500,
     "contracts": 2_500,
-    "log": 2_800,
+    "log": 3_100,
     "privacy": 2_500,
     "run": 4_200,
     "testing": 2_500,

@@ -12,6 +12,7 @@ import yaml
 
 from togheter_shared.run.settings import read
 from togheter_shared.testing import topology
+from togheter_shared.testing.privacy import PRIVACY
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTNER = ROOT / "deploy" / "partner"
@@ -57,7 +58,8 @@ def test_the_example_names_every_setting_and_no_other() -> None:
 
 def test_the_example_is_taken_as_it_stands(tmp_path: Path) -> None:
     lines = re.findall(r"^([A-Z_]+)=(.*)$", EXAMPLE, re.MULTILINE)
-    environment = dict(lines) | {"TOGHETER_NETWORK": str(tmp_path), "TOGHETER_KEYS": str(tmp_path)}
+    here = {"TOGHETER_NETWORK": str(tmp_path), "TOGHETER_KEYS": str(tmp_path)}
+    environment = dict(lines) | here | PRIVACY
     assert read(environment, service="intake").organisation == "ponte"
 
 

@@ -20,6 +20,7 @@ from tests.benchmarks.measure import FOLDER, ORGANISATIONS, database, say
 from togheter_shared.access import tokens
 from togheter_shared.privacy.keys import generate_keys
 from togheter_shared.testing.databases import ServiceDatabase
+from togheter_shared.testing.privacy import PRIVACY
 from togheter_shared.testing.processes import free_port, tail, write_private
 from togheter_shared.testing.servers import Postgres
 
@@ -81,6 +82,7 @@ def prepared(server: Postgres, organisation: str, service: str, amqp_url: str) -
             "AMQP_URL": amqp_url,
             "TOGHETER_NETWORK": str(folder / "network.json"),
             "TOGHETER_KEYS": str(folder / f"{organisation}.json"),
+            **PRIVACY,
             "TOGHETER_HTTP": f"127.0.0.1:{free_port()}",
             "TOGHETER_LOG_LEVEL": "WARNING",
         }

@@ -106,10 +106,15 @@ class Evidence:
         missing = [name for name in self.databases if name not in self.stores]
         with ThreadPoolExecutor(4) as pool:
             urls = [self.databases[name] for name in missing]
-            for name, store in zip(missing, pool.map(read_store, urls), strict=True):
+            keys = [self._privacy_key(name) for name in missing]
+            for name, store in zip(missing, pool.map(read_store, urls, keys), strict=True):
                 self.stores[name] = store
             for name, found in zip(missing, pool.map(canaries_of_database, urls), strict=True):
                 self.canaries[name] = found
+
+    def _privacy_key(self, name: str) -> Path:
+        organisation = name.split(".")[0]
+        return self.registry.parent / "organisations" / organisation / "privacy.key"
 
 
 def check(evidence: Evidence) -> Verdict:

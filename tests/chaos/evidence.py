@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from psycopg import sql
 from psycopg.rows import namedtuple_row
 
@@ -57,8 +59,8 @@ class Event:
     data: dict[str, Any]
 
 
-def read_store(url: str) -> Store:
-    """Everything in the database behind an administrator's URL."""
+def read_store(url: str, privacy_key: Path | None = None) -> Store:
+    """Everything in the database behind an administrator's URL; sealed fields open with the key."""
     with psycopg.connect(url, autocommit=True, row_factory=namedtuple_row) as conn:
         kernel = {name: conn.execute(f"select {what}").fetchall() for name, what in KERNEL.items()}
         names = conn.execute(
@@ -72,6 +74,7 @@ def read_store(url: str) -> Store:
                 query = sql.SQL("select * from {}").format(sql.Identifier(schema, table))
                 views[name] = conn.execute(query).fetchall()
     store = Store(url=url, tables=kernel, views=views)
+    persons = dict(_persons(views.get("subject_key", []), privacy_key))
     store.events = [
         Event(
             id=str(row.event_id),
@@ -83,15 +86,36 @@ def read_store(url: str) -> Store:
             recorded_at=row.recorded_at,
             correlation=str(row.correlation_id),
             causation=str(row.causation_id) if row.causation_id else None,
-            data=row.open | _json(row.restricted) | _json(row.personal),
+            data=row.open | _said(row, "restricted", persons) | _said(row, "personal", persons),
         )
         for row in kernel["event_log"]
     ]
     return store
 
 
-def _json(part: bytes | None) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(bytes(part)) if part else {}
+def _persons(rows: list[Any], privacy_key: Path | None) -> Iterator[tuple[Any, AESGCM]]:
+    if privacy_key is None or not rows:
+        return
+    organisation = AESGCM(base64.b64decode(privacy_key.read_text("ascii").split()[0]))
+    for row in rows:
+        if row.wrapped is not None:
+            bound = f"togheter/subject-key/1:{row.subject_id}".encode()
+            key = organisation.decrypt(row.wrapped[:12], row.wrapped[12:], bound)
+            yield row.subject_id, AESGCM(key)
+
+
+def _said(row: Any, column: str, persons: dict[Any, AESGCM]) -> dict[str, Any]:
+    part = getattr(row, column)
+    if not part:
+        return {}
+    if row.seal:
+        words = ["togheter/at-rest/1", str(row.subject_id), str(row.event_id), row.type, column]
+        bound = json.dumps(words, separators=(",", ":")).encode()
+        try:
+            part = persons[row.subject_id].decrypt(part[:12], part[12:], bound)
+        except (InvalidTag, KeyError):
+            return {}  # moved, changed, or without a key: what its views show was never said
+    found: dict[str, Any] = json.loads(bytes(part))
     return found
 
 

@@ -175,7 +175,8 @@ def test_a_service_installed_alone_without_settings_names_all_that_is_missing(
 ) -> None:
     asked = installed[service].result().run(f"togheter-{service}", "doctor")
     assert asked.returncode == 2
-    for name in ("TOGHETER_ORG", "DATABASE_URL", "AMQP_URL", "TOGHETER_NETWORK", "TOGHETER_KEYS"):
+    needed = ("ORG", "NETWORK", "KEYS", "PRIVACY_KEY")
+    for name in ("DATABASE_URL", "AMQP_URL", *(f"TOGHETER_{word}" for word in needed)):
         assert name in asked.stderr
     assert "Traceback" not in asked.stderr
 

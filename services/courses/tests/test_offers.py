@@ -16,6 +16,7 @@ from togheter_shared.contracts.courses import Level
 from togheter_shared.contracts.intake import PersonName
 from togheter_shared.log.store import Context, execute
 from togheter_shared.testing.databases import ServiceDatabase
+from togheter_shared.testing.privacy import PRIVACY
 
 DAY = date(2026, 3, 2)
 ME = Context(actor="test", correlation_id=uuid4())
@@ -73,6 +74,7 @@ def test_the_command_takes_a_day(
         "AMQP_URL": "amqp://127.0.0.1:1/",
         "TOGHETER_NETWORK": str(pytestconfig.rootpath),
         "TOGHETER_KEYS": str(pytestconfig.rootpath),
+        **PRIVACY,
     }.items():
         monkeypatch.setenv(name, value)
     result = CliRunner().invoke(main, ["expire-offers", "--today", "2026-03-10"])

@@ -30,8 +30,9 @@ from togheter_intake.refused import RefusedRows, open_refused
 from togheter_intake.register import RawRow, read_register
 from togheter_intake.service import SERVICE
 from togheter_intake.summary import Summary
-from togheter_shared.log.store import Context, execute
+from togheter_shared.log.store import Context, execute, load
 from togheter_shared.testing.databases import ServiceDatabase
+from togheter_shared.testing.privacy import PRIVACY
 
 REGISTER = Path(__file__).parents[3] / "deploy/demo/registro-porte-sociali.csv"
 MAPPING = load_mapping()
@@ -158,9 +159,11 @@ def state(conn: psycopg.Connection) -> dict[str, list[Any]]:
         " reasons, decision from suspicion order by 1, 2"
     ).fetchall()
     found["events"] = conn.execute(
-        "select stream_id, stream_version, type, type_version, subject_id, open, personal"
+        "select stream_id, stream_version, type, type_version, subject_id, open"
         " from event_log order by stream_id, stream_version"
     ).fetchall()
+    streams = sorted({row[0] for row in found["events"]})
+    found["said"] = [load(conn, SERVICE.writes, stream)[0] for stream in streams]
     return found
 
 
@@ -657,6 +660,7 @@ def environment(database: ServiceDatabase, folder: Path) -> dict[str, str]:
         "AMQP_URL": "amqp://nobody:nothing@127.0.0.1:1/",
         "TOGHETER_NETWORK": str(folder),
         "TOGHETER_KEYS": str(folder),
+        **PRIVACY,
     }
 
 

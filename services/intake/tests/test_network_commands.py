@@ -17,6 +17,7 @@ from togheter_shared.log.head import Head, LiveSigner
 from togheter_shared.log.network import LiveNetwork
 from togheter_shared.privacy.keys import generate_keys, is_signed, key_id, load_keys
 from togheter_shared.testing.databases import ServiceDatabase
+from togheter_shared.testing.privacy import PRIVACY
 
 
 class Commands:
@@ -34,6 +35,7 @@ class Commands:
             "AMQP_URL": "amqp://nobody:nothing@127.0.0.1:1/",
             "TOGHETER_NETWORK": str(self.network),
             "TOGHETER_KEYS": str(self.keys),
+            **PRIVACY,
             "USER": "anna",
             "LOGNAME": "anna",
         }

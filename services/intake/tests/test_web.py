@@ -29,6 +29,7 @@ from togheter_shared.access import tokens
 from togheter_shared.log.migrate import migrate
 from togheter_shared.privacy.keys import generate_keys
 from togheter_shared.testing import databases
+from togheter_shared.testing.privacy import PRIVACY
 from togheter_shared.testing.processes import free_port
 from togheter_shared.testing.servers import Postgres
 
@@ -111,6 +112,7 @@ class Desk:
             "AMQP_URL": "amqp://nobody:nothing@127.0.0.1:1/",
             "TOGHETER_NETWORK": str(self.folder / "network.json"),
             "TOGHETER_KEYS": str(self.folder / "keys.json"),
+            **PRIVACY,
             "TOGHETER_HTTP": f"127.0.0.1:{self.port}",
         }
         log = self.folder / "log"

@@ -52,7 +52,7 @@ from togheter_shared.log.migrate import migrate
 from togheter_shared.log.network import Network, Organisation, SigningKey
 from togheter_shared.log.sealing import open_box, seal_for
 from togheter_shared.log.service import Service
-from togheter_shared.log.store import Context, append, execute
+from togheter_shared.log.store import Context, append, execute, load
 from togheter_shared.privacy.keys import generate_keys
 from togheter_shared.testing.databases import (
     ServiceDatabase,
@@ -466,11 +466,10 @@ def test_an_identifier_used_by_another_sender_stays_with_the_first(world: World)
 
 
 def _first_request(desk: Desk) -> Any:
-    type_, version, data, personal = desk.conn.execute(
-        "select type, type_version, open, convert_from(personal, 'utf8')::jsonb from event_log"
-        " order by position limit 1"
-    ).fetchone() or ("", 0, {}, {})
-    return SERVICE.writes.load(type_, version, data | personal)
+    (stream,) = desk.conn.execute(
+        "select stream_id from event_log order by position limit 1"
+    ).fetchone() or (None,)
+    return load(desk.conn, SERVICE.writes, stream)[0][0]
 
 
 def opened(edition_id: UUID, **changes: Any) -> EditionOpened:

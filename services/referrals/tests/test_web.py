@@ -31,6 +31,7 @@ from togheter_shared.log.migrate import migrate
 from togheter_shared.log.store import Context, execute
 from togheter_shared.run.openapi import openapi
 from togheter_shared.testing import databases
+from togheter_shared.testing.privacy import PRIVACY
 from togheter_shared.testing.processes import free_port
 from togheter_shared.testing.servers import Postgres
 
@@ -147,6 +148,7 @@ def web(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         "AMQP_URL": "amqp://nobody:nothing@127.0.0.1:1/",  # a web process needs no broker
         "TOGHETER_NETWORK": str(network),
         "TOGHETER_KEYS": str(folder),
+        **PRIVACY,
         "TOGHETER_HTTP": f"127.0.0.1:{port}",
     }
     log = folder / "log"

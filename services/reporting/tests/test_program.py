@@ -30,6 +30,7 @@ from togheter_shared.log import follow
 from togheter_shared.privacy.keys import generate_keys
 from togheter_shared.run.openapi import openapi
 from togheter_shared.testing.databases import ServiceDatabase
+from togheter_shared.testing.privacy import PRIVACY
 from togheter_shared.testing.processes import free_port
 
 
@@ -83,6 +84,7 @@ def program(database: ServiceDatabase, tmp_path: Path) -> Program:
         "AMQP_URL": "amqp://nobody:nothing@127.0.0.1:1/",  # none of these needs a broker
         "TOGHETER_NETWORK": str(tmp_path),
         "TOGHETER_KEYS": str(tmp_path),
+        **PRIVACY,
         "TOGHETER_HTTP": f"127.0.0.1:{port}",
     }
     return Program(database, environment, port, tokens.mint())

@@ -32,6 +32,7 @@ from togheter_shared.testing.databases import (
     ensure_reader,
 )
 from togheter_shared.testing.plugin import TEST_PREFIX
+from togheter_shared.testing.privacy import PRIVACY
 from togheter_shared.testing.processes import free_port
 from togheter_shared.testing.servers import Postgres
 
@@ -95,6 +96,7 @@ def site(
             "AMQP_URL": "amqp://nobody:nothing@127.0.0.1:1/",
             "TOGHETER_NETWORK": str(folder),
             "TOGHETER_KEYS": str(folder),
+            **PRIVACY,
             "TOGHETER_HTTP": f"127.0.0.1:{port}",
         }
         site = Site(database, environment, port, tokens.mint(), reader)

@@ -8,9 +8,9 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import namedtuple_row
 
-from togheter_shared.contracts import strictjson
 from togheter_shared.contracts.contract import Contract, Registry
 from togheter_shared.log import crash
+from togheter_shared.log import sealed as sealed_fields
 from togheter_shared.log.entry import Entry, encode, hash_of
 
 LOCK = 7_203_002
@@ -51,7 +51,9 @@ def number_pending(
         rows: list[Any] = cursor.execute(
             "with taken as (delete from pending where position in"
             " (select position from pending order by position limit %s) returning position)"
-            " select e.* from event_log e join taken using (position) order by e.position",
+            " select e.*, k.wrapped, k.wrapped_by, k.destroyed_at"
+            " from event_log e join taken using (position)"
+            " left join subject_key k using (subject_id) order by e.position",
             [limit],
             prepare=True,
         ).fetchall()
@@ -64,6 +66,8 @@ def number_pending(
             contract = registry.find(row.type, row.type_version)
             assert contract is not None, f"{row.type} is in the log and has no contract"
             for channel in contract.channels(row.open, organisation):
+                if row.destroyed_at is not None and contract.sealed_fields(channel, organisation):
+                    continue  # erased before it was told: there is nothing to disclose any more
                 if channel not in heads:
                     heads[channel] = _open_channel(conn, channel)
                 head = heads[channel]
@@ -94,7 +98,7 @@ def _public_form(
     names = contract.sealed_fields(channel, organisation)
     if names:
         sealed_for = channel.removeprefix("to.") if channel.startswith("to.") else reporting
-        stored = _stored(row.personal) | _stored(row.restricted)
+        stored = sealed_fields.fields_of(row)
         part = {name: stored[name] for name in contract.classes if name in names & stored.keys()}
         sealed = seal(sealed_for, row.event_id, contract, part)
     return Entry(
@@ -116,10 +120,6 @@ def _public_form(
         sealed=sealed,
         sealed_for=sealed_for,
     )
-
-
-def _stored(part: Any) -> dict[str, Any]:
-    return strictjson.loads(bytes(part)) if part else {}
 
 
 def _heads(conn: Connection) -> dict[str, _Head]:

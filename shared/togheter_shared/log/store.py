@@ -8,14 +8,16 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from psycopg import Connection, errors
+from psycopg.rows import namedtuple_row
 from psycopg.types.json import Jsonb
 
 from togheter_shared.contracts import strictjson
 from togheter_shared.contracts.contract import Registry, split
 from togheter_shared.contracts.fields import FieldClass
 from togheter_shared.decider import AnyDecider, Rejected
-from togheter_shared.log import crash
+from togheter_shared.log import crash, sealed
 from togheter_shared.log.service import Recorded, Service
+from togheter_shared.privacy.persons import Erased
 
 ATTEMPTS = 8
 """How often a command that lost a race against another is decided anew."""
@@ -48,20 +50,27 @@ def load(
 
     A stream of another kind than `kind` is refused: an id of one thing is not one of another.
     """
-    rows = conn.execute(
-        "select type, type_version, open, restricted, personal, stream_version, stream_kind"
-        " from event_log"
-        " where stream_id = %s order by stream_version",
-        [stream_id],
-        prepare=True,
-    ).fetchall()
-    if rows and kind not in (None, rows[0][6]):
+    with conn.cursor(row_factory=namedtuple_row) as cursor:
+        rows: list[Any] = cursor.execute(
+            "select e.type, e.type_version, e.open, e.stream_version, e.stream_kind,"
+            " e.event_id, e.subject_id, e.seal, e.restricted, e.personal,"
+            " k.wrapped, k.wrapped_by, k.destroyed_at"
+            " from event_log e left join subject_key k using (subject_id)"
+            " where e.stream_id = %s order by e.stream_version",
+            [stream_id],
+            prepare=True,
+        ).fetchall()
+    if rows and kind not in (None, rows[0].stream_kind):
         raise Rejected("Questo identificativo è di un'altra cosa: controllalo.", "wrong_kind")
-    events = [
-        registry.load(type_, version, open_ | _plain(restricted) | _plain(personal))
-        for type_, version, open_, restricted, personal, *_ in rows
-    ]
-    return events, rows[-1][5] if rows else 0
+    events = []
+    for row in rows:
+        data = row.open | sealed.fields_of(row)
+        if row.destroyed_at is not None:
+            contract = registry.find(row.type, row.type_version)
+            assert contract is not None, f"{row.type} is in the log and has no contract"
+            data |= sealed.instead(contract, data)
+        events.append(registry.load(row.type, row.type_version, data))
+    return events, rows[-1].stream_version if rows else 0
 
 
 _APPEND = """
@@ -73,12 +82,12 @@ with head as (
     returning version
 ), logged as (
     insert into event_log (event_id, stream_id, stream_kind, stream_version, type, type_version,
-        actor, correlation_id, causation_id, subject_id, open, restricted, personal)
+        actor, correlation_id, causation_id, subject_id, open, restricted, personal, seal)
     select e.event_id, %(stream_id)s, %(kind)s, %(expected)s + e.ordinal, e.type, e.type_version,
         %(actor)s, %(correlation_id)s, %(causation_id)s, e.subject_id, e.open, e.restricted,
-        e.personal
+        e.personal, e.seal
     from head, {events}
-        as e (event_id, type, type_version, subject_id, open, restricted, personal, ordinal)
+        as e (event_id, type, type_version, subject_id, open, restricted, personal, seal, ordinal)
     order by e.ordinal
     returning position, stream_version, recorded_at
 ), waiting as (
@@ -88,13 +97,14 @@ select position, recorded_at from logged order by stream_version
 """
 _ONE = _APPEND.format(
     events="""(values (%(event_id)s::uuid, %(type)s::text, %(type_version)s::smallint,
-        %(subject_id)s::uuid, %(open)s::jsonb, %(restricted)s::bytea, %(personal)s::bytea, 1))"""
+        %(subject_id)s::uuid, %(open)s::jsonb, %(restricted)s::bytea, %(personal)s::bytea,
+        %(seal)s::smallint, 1))"""
 )
 _MANY = _APPEND.format(
     events="""rows from (unnest(%(event_id)s::uuid[]), unnest(%(type)s::text[]),
         unnest(%(type_version)s::smallint[]), unnest(%(subject_id)s::uuid[]),
         jsonb_array_elements(%(open)s::jsonb), unnest(%(restricted)s::bytea[]),
-        unnest(%(personal)s::bytea[])) with ordinality"""
+        unnest(%(personal)s::bytea[]), unnest(%(seal)s::smallint[])) with ordinality"""
 )
 # The open parts go as one JSON document: in an array of them every quotation mark is escaped again,
 # which took half of a batch's time. Most commands decide one event, and arrays of one cost a third
@@ -118,19 +128,21 @@ def append(
     contracts = [registry.of(event) for event in events]
     parts = [split(event, contract) for event, contract in zip(events, contracts, strict=True)]
     event_ids = [uuid4() for _ in events]
+    try:
+        boxes = sealed.seal(conn, stream_id, event_ids, contracts, parts)
+    except Erased:
+        raise Rejected(
+            "I dati di questa persona sono stati cancellati: registrala di nuovo.", "erased"
+        ) from None
     columns: dict[str, Any] = {
         "event_id": event_ids,
         "type": [contract.type for contract in contracts],
         "type_version": [contract.version for contract in contracts],
-        "subject_id": [
-            getattr(event, contract.subject) if contract.subject else None
-            for event, contract in zip(events, contracts, strict=True)
-        ],
+        "subject_id": [box.subject for box in boxes],
         "open": [part[FieldClass.OPEN] for part in parts],
-        "restricted": [_bytes(part[FieldClass.RESTRICTED]) for part in parts],
-        "personal": [
-            _bytes(part[FieldClass.PERSONAL] | part[FieldClass.DISCLOSED]) for part in parts
-        ],
+        "restricted": [box.restricted for box in boxes],
+        "personal": [box.personal for box in boxes],
+        "seal": [box.seal for box in boxes],
     }
     one = len(events) == 1
     values = {name: column[0] for name, column in columns.items()} if one else columns
@@ -270,11 +282,3 @@ def _once(conn: Connection, key: str, request: Any, work: Callable[[], Any]) -> 
             prepare=True,
         )
     return answer
-
-
-def _bytes(part: dict[str, Any]) -> bytes | None:
-    return strictjson.canonical(part) if part else None
-
-
-def _plain(part: bytes | None) -> dict[str, Any]:
-    return strictjson.loads(bytes(part)) if part else {}

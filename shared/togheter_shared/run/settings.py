@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 from environs import Env, EnvError
 
+from togheter_shared.privacy.organisation import PrivacyKeyUnreadable, read_keys
+
 EXAMPLE = "deploy/partner/env.example"
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
@@ -50,6 +52,7 @@ def read(environment: Mapping[str, str] | None = None, *, service: str | None = 
     amqp = found.take("AMQP_URL", _url("amqp", "amqps"))
     network = found.take("TOGHETER_NETWORK", _existing)
     keys = found.take("TOGHETER_KEYS", _existing)
+    found.take("TOGHETER_PRIVACY_KEY", _privacy_key)
     address = found.take("TOGHETER_HTTP", _address, default=("127.0.0.1", 8000))
     smtp = found.take("TOGHETER_SMTP", _url("smtp", "smtps"), default=None)
     sender = found.take("TOGHETER_MAIL_FROM", _mail, default=None)
@@ -142,6 +145,14 @@ def _existing(value: str) -> Path:
     if not path.exists():
         raise _Wrong("names a path that does not exist")
     return path
+
+
+def _privacy_key(value: str) -> str:
+    try:
+        read_keys(value)
+    except PrivacyKeyUnreadable as error:
+        raise _Wrong(f"does not lead to a key: {error}") from None
+    return value
 
 
 def _address(value: str) -> tuple[str, int]:

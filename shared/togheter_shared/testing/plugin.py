@@ -12,12 +12,22 @@ import pytest
 
 from togheter_shared.testing import databases
 from togheter_shared.testing.databases import ServiceDatabase
+from togheter_shared.testing.privacy import PRIVACY
 from togheter_shared.testing.servers import Broker, Postgres, remove_broker, start_broker
 from togheter_shared.testing.servers import start_postgres as start
 from togheter_shared.testing.topology import definitions
 
 TEST_PREFIX = "togheter_test_"
 ORGANISATIONS = {"comune": True, "ponte": False, "scuola": False}  # id → hosts reporting
+
+
+@pytest.fixture(scope="session", autouse=True)
+def privacy_key() -> Iterator[None]:
+    """The session's privacy key, in the environment of this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in PRIVACY.items():
+            patch.setenv(name, value)
+        yield
 
 
 @pytest.fixture(scope="session")
