@@ -7,8 +7,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from togheter_reporting import catalogue
-from togheter_reporting.catalogue import FOLDER, reports
+from togheter_reporting.catalogue import FOLDER, Report, reports, views
 from togheter_reporting.figures import read
 from togheter_reporting.histories import history, interleave, store
 from togheter_reporting.projection import project
@@ -16,6 +18,16 @@ from togheter_reporting.verify import verify
 from togheter_shared.log import follow
 
 README = Path(__file__).parents[1] / "README.md"
+
+
+@pytest.mark.parametrize("report", views(), ids=lambda found: found.name)
+def test_each_statement_over_the_log_names_its_types_so_that_the_others_can_pass(
+    report: Report,
+) -> None:
+    statements = [part for part in report.fold.split(";") if "batch" in part]
+    named = [set(re.findall(r"'([a-z]+\.[a-z_]+)'", part)) for part in statements]
+    assert statements and all(named)
+    assert report.types == set().union(*named)
 
 
 def test_the_example_in_the_readme_is_a_report_that_is_right_at_once(

@@ -2,10 +2,11 @@
 
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,11 @@ class Report:
     @property
     def shadow(self) -> str:
         return f"report_{self.view}_next"
+
+    @cached_property
+    def types(self) -> frozenset[str]:
+        """The types that `fold` names: no other event changes its tables. Empty: any may."""
+        return frozenset(re.findall(r"'([a-z]+\.[a-z_]+)'", self.fold))
 
     @property
     def dimensions(self) -> int:

@@ -16,7 +16,7 @@ def fold(conn: Connection, report: Report, schema: str, after: int, upto: int) -
     """
     require(conn, after, upto)
     path = _one(conn, "select current_setting('search_path')")
-    conn.execute(*settings(report, schema, after, upto))
+    conn.execute(*settings(report, schema, after, upto), prepare=True)
     conn.execute(report.fold.encode())
     conn.execute("select set_config('search_path', %s, true)", [path])
 
@@ -44,16 +44,38 @@ def project(conn: Connection, after: int, upto: int) -> None:
         "select name, definition_hash, position from public.report_view"
         " where position < %s order by name for update",
         [upto],
+        prepare=True,
     ).fetchall()
+    types: dict[int, set[str]] = {}
+    done = []
     for name, definition_hash, position in standing:
         report = reports().get(name)
         if report is None or report.hash != definition_hash:
+            continue
+        done.append(name)
+        if position not in types:
+            types[position] = _types(conn, position, upto)
+        if report.types and report.types.isdisjoint(types[position]):
             continue
         while position < upto:
             end = min(next_window(conn, position) or upto, upto)
             fold(conn, report, report.schema, position, end)
             position = end
-        conn.execute("update public.report_view set position = %s where name = %s", [upto, name])
+    conn.execute(
+        "update public.report_view set position = %s where name = any(%s)",
+        [upto, done],
+        prepare=True,
+    )
+
+
+def _types(conn: Connection, after: int, upto: int) -> set[str]:
+    """The types of the events after `after`, up to `upto`."""
+    rows = conn.execute(
+        "select distinct type from public.inbox where position > %s and position <= %s",
+        [after, upto],
+        prepare=True,
+    ).fetchall()
+    return {row[0] for row in rows}
 
 
 def _one(conn: Connection, query: str, *parameters: object) -> int | None:
