@@ -31,6 +31,7 @@ from togheter_shared.contracts.courses import (
 from togheter_shared.contracts.intake import PersonName
 from togheter_shared.contracts.referrals import AgeBand, Identity, PlaceSought
 from togheter_shared.decider import Rejected
+from togheter_shared.log.erase import erase_subject
 from togheter_shared.log.service import Received
 from togheter_shared.log.store import Context, execute, load
 from togheter_shared.testing.databases import ServiceDatabase
@@ -102,6 +103,19 @@ def test_places_and_waitlist_are_counted(conn: psycopg.Connection) -> None:
     assert found[people[2]].offer_expires_on == DAY + timedelta(days=3)
     assert found[people[3]].waiting_position == 1
     assert found[people[0]].reason == "person"
+
+
+def test_who_was_enrolled_is_forgotten_and_the_edition_goes_on(conn: psycopg.Connection) -> None:
+    school = School(conn)
+    one, two = school.enrol("Zqvcanary"), school.enrol("Bianca")
+    assert erase_subject(conn, SERVICE, one, "officer").events == 1
+    found = school.enrolments()
+    assert (found[one].name.given, found[two].name.given) == ("", "Bianca")
+    school.hold(school.schedule(), {one: Presence.PRESENT, two: Presence.PRESENT})
+    assert school.figures() == (2, 0, 0)
+    for table in ("enrolment", "event_log"):
+        rows = conn.execute(f"select t::text from {table} t").fetchall()
+        assert not [row for row in rows if "Zqvcanary" in row[0]]
 
 
 def test_attendance_shows_the_share_so_far_what_can_be_reached_and_who_is_in_danger(

@@ -1,5 +1,6 @@
 """The service courses, whole, as data."""
 
+from togheter_courses.erasure import erase
 from togheter_courses.reactions import seek_place
 from togheter_courses.views import VIEWS
 from togheter_shared.contracts import courses, referrals
@@ -15,6 +16,7 @@ SERVICE = Service(
     views=VIEWS,
     subscriptions=("to",),
     reactions={PlaceSought: seek_place},
+    erase=erase,
     refusals={
         "certificate_code_once": Refusal(
             sentence="Il codice dell'attestato è già stato usato: ripetere l'operazione.",

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from psycopg import Connection
 
+from togheter_intake.erasure import erase
 from togheter_intake.views import VIEWS
 from togheter_shared.contracts import intake, intake_cases
 from togheter_shared.contracts.contract import registry
@@ -43,4 +44,5 @@ SERVICE = Service(
         "suspicion_other_known": _NO_PERSON,
     },
     background=_background,
+    erase=erase,
 )

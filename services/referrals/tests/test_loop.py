@@ -45,6 +45,7 @@ from togheter_shared.contracts.referrals import (
     RejectionReason,
 )
 from togheter_shared.log import outbox
+from togheter_shared.log.erase import erase_subject
 from togheter_shared.log.feed import number_pending
 from togheter_shared.log.follow import follow
 from togheter_shared.log.inbox import Delivery, Receiver
@@ -338,6 +339,32 @@ def test_no_name_leaves_in_the_clear_and_none_at_all_before_acceptance(world: Wo
 
 def _boxes(desk: Desk) -> list[Any]:
     return desk.conn.execute("select 1 from feed where entry like '%\"sealed\"%'::bytea").fetchall()
+
+
+def test_who_was_referred_is_forgotten_at_both_ends_and_the_loop_goes_on(world: World) -> None:
+    ponte, scuola, person = world["ponte"], world["scuola"], uuid4()
+    referral, other = request(world, person_id=person), request(world)
+    world.settle()
+    for one in (referral, other):
+        at_school(world, one, ACCEPT)
+    world.settle()
+    done = erase_subject(ponte.conn, SERVICE, person, "officer")
+    assert done.told == ("scuola",)
+    received = erase_subject(scuola.conn, SERVICE, referral, "officer")
+    assert received.boxes == 1
+    assert scuola.received(other).identity == IDENTITY
+    kept = scuola.received(referral).identity
+    assert kept is not None and "Amina" not in str(kept) and kept.phone is None
+    for desk in (ponte, scuola):
+        rows = desk.conn.execute("select t::text from received_referral t").fetchall()
+        assert sum("Canary" in row[0] for row in rows) == (1 if desk is scuola else 0)
+    at_school(world, referral, START)
+    at_school(world, referral, COMPLETE)
+    scuola.conn.execute("update follower set position = 0")  # as in a rebuild
+    world.settle()
+    assert ponte.sent(referral).state is State.COMPLETED
+    assert scuola.received(referral).identity == kept
+    assert ponte.refused() == scuola.refused() == []
 
 
 def test_a_referral_to_a_course_is_closed_by_the_course(world: World) -> None:

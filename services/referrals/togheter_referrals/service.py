@@ -1,5 +1,6 @@
 """The referrals service, whole, as literal data."""
 
+from togheter_referrals.erasure import erase
 from togheter_referrals.reactions import REACTIONS
 from togheter_referrals.views import INBOX_VIEWS, VIEWS
 from togheter_shared.contracts import courses, referrals
@@ -15,4 +16,5 @@ SERVICE = Service(
     subscriptions=("directory", "to"),
     inbox_views=INBOX_VIEWS,
     reactions=REACTIONS,
+    erase=erase,
 )

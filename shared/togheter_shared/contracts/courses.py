@@ -254,7 +254,12 @@ CONTRACTS = (
         type="courses.edition_opened",
         audience=(Audience.DIRECTORY, Audience.REPORTING),
     ),
-    Contract(event=EnrolmentRequested, type="courses.enrolment_requested", audience=TO_REPORTING),
+    Contract(
+        event=EnrolmentRequested,
+        type="courses.enrolment_requested",
+        audience=TO_REPORTING,
+        subject="enrolment_id",
+    ),
     Contract(event=EnrolmentWaitlisted, type="courses.enrolment_waitlisted", audience=TO_DESK),
     Contract(event=PlaceOffered, type="courses.place_offered", audience=TO_DESK),
     Contract(event=EnrolmentConfirmed, type="courses.enrolment_confirmed", audience=TO_DESK),
@@ -266,7 +271,12 @@ CONTRACTS = (
     Contract(event=AttendanceCorrected, type="courses.attendance_corrected", audience=TO_REPORTING),
     Contract(event=FinalTestRecorded, type="courses.final_test_recorded", audience=TO_REPORTING),
     Contract(event=EnrolmentCompleted, type="courses.enrolment_completed", audience=TO_DESK),
-    Contract(event=CertificateIssued, type="courses.certificate_issued", audience=TO_REPORTING),
+    Contract(
+        event=CertificateIssued,
+        type="courses.certificate_issued",
+        audience=TO_REPORTING,
+        subject="enrolment_id",
+    ),
     Contract(
         event=EditionClosed,
         type="courses.edition_closed",

@@ -57,7 +57,8 @@ def _react(conn: Connection, service: Service, organisation: str, open_box: Open
     with conn.cursor(row_factory=namedtuple_row) as cursor:
         rows: list[Any] = cursor.execute(
             "select position, origin, event_id, type, type_version, occurred_at, correlation_id,"
-            " data, sealed, repeated from inbox where position > %s order by position limit %s",
+            " data, sealed, repeated, entry = '' as erased"
+            " from inbox where position > %s order by position limit %s",
             [after, BATCH],
             prepare=True,
         ).fetchall()
@@ -78,8 +79,8 @@ def _react(conn: Connection, service: Service, organisation: str, open_box: Open
 
 def received_event(row: Any, service: Service, own: str, open_box: Open) -> Received | None:
     """The event in a row of the inbox; None when this version of the service does not know it, or
-    it came before, in an earlier epoch of its channel."""
-    if row.repeated or service.reads.find(row.type, row.type_version) is None:
+    it came before, in an earlier epoch of its channel, or was erased."""
+    if row.repeated or row.erased or service.reads.find(row.type, row.type_version) is None:
         return None
     data = dict(row.data)
     if row.sealed is not None:

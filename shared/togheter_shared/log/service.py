@@ -50,10 +50,19 @@ class Reaction:
     command: Any
 
 
+@dataclass(frozen=True, kw_only=True)
+class Purged:
+    """What else is sealed about a person whose tables were purged, and which organisations know."""
+
+    subjects: tuple[UUID, ...] = ()
+    told: tuple[str, ...] = ()
+
+
 View = Callable[[Connection, Recorded], None]
 React = Callable[[Received], list[Reaction]]
 InboxView = Callable[[Connection, Received], None]
 Project = Callable[[Connection, int, int], None]
+Erase = Callable[[Connection, UUID], Purged]
 Background = Callable[[Connection, Callable[[], bool]], bool]
 
 
@@ -76,7 +85,8 @@ class Service:
     handles it set-based, for positions after the first and up to the second number. `refusals`
     say what a violated constraint means, by its name. `background` does a piece of long work and
     says whether there was any; it looks at its second argument now and then, and stops when that
-    says so: killed or stopped, it must be able to go on later.
+    says so: killed or stopped, it must be able to go on later. `erase` purges what the service's
+    own tables say of a person.
     """
 
     name: str
@@ -90,3 +100,4 @@ class Service:
     project: Project | None = None
     refusals: Mapping[str, Refusal] = field(default_factory=dict)
     background: Background | None = None
+    erase: Erase | None = None

@@ -1,10 +1,12 @@
 """Commands about the keys of persons: how they are wrapped, and with which key of today."""
 
+import getpass
 import json
+from uuid import UUID
 
 import click
 
-from togheter_shared.run.cli import UNHEALTHY, Program
+from togheter_shared.run.cli import MISUSED, UNHEALTHY, Program, stop
 
 
 @click.group("privacy")
@@ -50,3 +52,40 @@ def _rotate(program: Program) -> None:
         for done in rotate(conn):
             click.echo(f"{done} keys", err=True)
     click.echo(f"{done} keys were wrapped anew")
+
+
+@privacy.command("erase")
+@click.argument("subject", type=click.UUID)
+@click.option("--yes", is_flag=True, help="Without it, nothing is done: this cannot be undone.")
+@click.pass_obj
+def _erase(program: Program, subject: UUID, yes: bool) -> None:
+    """Forget a person, a referral or an enrolment, by its id, in this service and for ever."""
+    from togheter_shared.log.erase import erase_subject
+
+    if not yes:
+        stop("nothing was done; add --yes: what is erased opens never again", MISUSED)
+    program.settings  # noqa: B018 (says what is missing)
+    with program.database() as conn:
+        done = erase_subject(conn, program.service, subject, getpass.getuser())
+    click.echo(f"{done.events} events and {done.boxes} disclosures were erased")
+    for organisation in done.told:
+        click.echo(f"{organisation} was told who it is: ask it to erase the referral too")
+
+
+@privacy.command("erasures")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@click.pass_obj
+def _erasures(program: Program, as_json: bool) -> None:
+    """Show what was erased, when and by whom."""
+    with program.database() as conn:
+        rows = conn.execute(
+            "select subject_id, part_of, erased_by, erased_at, events, boxes from erasure"
+            " order by erased_at"
+        ).fetchall()
+    names = ("subject_id", "part_of", "erased_by", "erased_at", "events", "boxes")
+    found = [dict(zip(names, row, strict=True)) for row in rows]
+    if as_json:
+        click.echo(json.dumps(found, default=str))
+        return
+    for one in found:
+        click.echo(" ".join(f"{name}={value}" for name, value in one.items()))
