@@ -32,6 +32,11 @@ POLL = 0.005
 HANDLER = "tests.benchmarks.nameko_handler"
 FIGURE = "report_accesses.access"
 NAME = "nameko 2.14.1, dispatch and one insert"
+TO_INBOX = """
+select percentile_cont(0.5) within group (
+    order by extract(epoch from received_at - occurred_at) * 1000)
+from inbox where type = 'intake.access_recorded'
+"""
 
 
 def run() -> Iterator[Result]:
@@ -75,6 +80,9 @@ def run() -> Iterator[Result]:
             "nameko": lambda: side("nameko", dispatched, theirs.owner_url, "handled", "id"),
         }
         p50 = in_turns(sides)
+        with psycopg.connect(reporting.database.url) as conn:
+            row = conn.execute(TO_INBOX).fetchone()
+            assert row is not None
     n = round(PER_SECOND * SECONDS) * ROUNDS
     lines = {"p50": p50, "p99": p99, "answered-p50": answered}
     for name, values in lines.items():
@@ -85,7 +93,21 @@ def run() -> Iterator[Result]:
             peer_name=NAME,
             unit="ms",
             n=n,
+            reach=1.5 if name == "p50" else None,
         )
+    yield Result(
+        name="latency/from-commit-to-inbox-p50",
+        ours=float(row[0]),
+        peer=None,
+        peer_name=None,
+        ratio=None,
+        unit="ms",
+        n=n,
+        rounds=ROUNDS,
+        reach=None,
+        met=None,
+        note="sequencer, relay, quorum queue and receiver; the rest is the POST and the projection",
+    )
 
 
 def access_of(intake: Running) -> Callable[[], UUID]:
