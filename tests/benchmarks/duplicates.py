@@ -20,7 +20,7 @@ from tests.benchmarks.people import Somebody, corrupted, people
 from togheter_intake.matching import Identity
 from togheter_intake.people import PERSON, RegisterPerson
 from togheter_intake.recognition import find_people
-from togheter_intake.search_index import record_hashes
+from togheter_intake.search_index import index_secret, record_hashes
 from togheter_intake.service import SERVICE
 from togheter_shared.contracts.intake import Birth, BirthPrecision, Contact, PersonName
 from togheter_shared.log.migrate import migrate
@@ -183,6 +183,7 @@ def load(conn: psycopg.Connection) -> None:
                 ]
             )
     say("  their keys …")
+    secret = index_secret(conn)
     with (
         conn.cursor() as cursor,
         cursor.copy("copy person_key (key, person_id) from stdin with (format binary)") as copy,
@@ -190,7 +191,7 @@ def load(conn: psycopg.Connection) -> None:
         copy.set_types(["int8", "uuid"])
         for number, somebody in enumerate(people(PEOPLE, SEED)):
             person_id = UUID(int=number + 1)
-            for key in record_hashes(identity_of(somebody)):
+            for key in record_hashes(identity_of(somebody), secret):
                 copy.write_row((key, person_id))
     conn.execute("alter table person_key add primary key (key, person_id)")
     conn.execute("vacuum (analyze) person_key")

@@ -16,6 +16,7 @@ from togheter_intake.identifiers import Identifier
 from togheter_intake.matching import Identity
 from togheter_intake.people import PERSON, RegisterPerson
 from togheter_intake.recognition import find_people
+from togheter_intake.search_index import index_secret, record_hashes
 from togheter_intake.service import SERVICE
 from togheter_shared.contracts.intake import (
     AccessKind,
@@ -197,3 +198,13 @@ def test_the_service_s_role_erases_nothing_whose_key_still_lives(
         conn.execute("select erase_sealed(%s)", [people[0]])
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         conn.execute("update event_log set personal = null")
+
+
+def test_who_has_the_index_alone_can_try_no_name_on_it(
+    conn: psycopg.Connection, people: tuple[UUID, UUID]
+) -> None:
+    identity = Identity(given="Bianca", family="Verdi")
+    wanted = set(record_hashes(identity, index_secret(conn)))
+    guessed = set(record_hashes(identity, b""))
+    kept = {row[0] for row in conn.execute("select key from person_key").fetchall()}
+    assert wanted & kept and not guessed & kept

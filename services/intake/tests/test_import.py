@@ -141,7 +141,6 @@ def lines(*rows: dict[str, str]) -> str:
 TABLES = {
     "person": "person_id",
     "identifier": "kind, value",
-    "person_key": "key, person_id",
     "access": "access_id",
     "case_file": "case_id",
     "need": "need_id",
@@ -154,6 +153,9 @@ def state(conn: psycopg.Connection) -> dict[str, list[Any]]:
         table: conn.execute(f"select * from {table} order by {key}").fetchall()
         for table, key in TABLES.items()
     }
+    found["person_key"] = conn.execute(  # hashed with a secret of each database
+        "select person_id, count(*) from person_key group by 1 order by 1"
+    ).fetchall()
     found["suspicion"] = conn.execute(
         "select least(person_id, other_id) as one, greatest(person_id, other_id) as two, score,"
         " reasons, decision from suspicion order by 1, 2"

@@ -17,7 +17,7 @@ from togheter_intake.matching import (
     likeness,
 )
 from togheter_intake.names import name_tokens, similarity
-from togheter_intake.search_index import most_like, record_hashes
+from togheter_intake.search_index import index_secret, most_like, record_hashes
 from togheter_shared.contracts.intake import Birth, BirthPrecision, PersonName, Sex
 
 MOST_SUSPICIONS = 20
@@ -83,13 +83,15 @@ def reindex(conn: Connection) -> Iterator[tuple[int, int]]:
     For a version that makes other keys. Searches find everybody meanwhile, by the old keys.
     """
     (everybody,) = conn.execute("select count(*) from person").fetchone() or (0,)
-    done, after = 0, UUID(int=0)
+    done, after, secret = 0, UUID(int=0), index_secret(conn)
     while rows := conn.execute(
         f"select {_IDENTITY} from person p where p.person_id > %s"  # noqa: S608
         " order by p.person_id limit 500",
         [after],
     ).fetchall():
-        keys = [(key, row[0]) for row in rows for key in record_hashes(_known(row).identity)]
+        keys = [
+            (key, row[0]) for row in rows for key in record_hashes(_known(row).identity, secret)
+        ]
         ids = [row[0] for row in rows]
         with conn.transaction():
             conn.execute("delete from person_key where person_id = any(%s)", [ids])

@@ -1,5 +1,6 @@
 """What a dry run remembers: the people whom earlier rows of the file would have registered."""
 
+import secrets
 from uuid import UUID
 
 from togheter_intake.identifiers import Identifier
@@ -9,6 +10,8 @@ from togheter_intake.search_index import question_hashes, record_hashes
 
 REMEMBERED = 20_000
 """People who are compared with later rows; after so many, only identifiers are remembered."""
+
+_SECRET = secrets.token_bytes(32)
 
 
 class Rehearsal:
@@ -31,7 +34,7 @@ class Rehearsal:
         """People of earlier rows who may be this one."""
         found = {
             known.person_id: known
-            for key in question_hashes(identity)
+            for key in question_hashes(identity, _SECRET)
             for known in self._keys.get(key, ())
         }
         return alike(identity, found.values())
@@ -43,5 +46,5 @@ class Rehearsal:
         if identifier is not None:
             self._holders[identifier] = known
         if known is not None:
-            for key in record_hashes(identity):
+            for key in record_hashes(identity, _SECRET):
                 self._keys.setdefault(key, []).append(known)

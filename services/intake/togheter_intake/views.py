@@ -7,7 +7,7 @@ from psycopg import Connection
 
 from togheter_intake import views_cases as cases
 from togheter_intake.matching import Identity
-from togheter_intake.search_index import record_hashes
+from togheter_intake.search_index import index_secret, record_hashes
 from togheter_intake.spelling import fold
 from togheter_shared.contracts.intake import (
     AccessEnteredInError,
@@ -126,7 +126,7 @@ def person_registered(conn: Connection, recorded: Recorded) -> None:
             event.birth.source,
             event.birth_country,
             list(event.contact.phones),
-            record_hashes(identity_of(event)),
+            record_hashes(identity_of(event), index_secret(conn)),
         ],
         prepare=True,
     )
@@ -184,7 +184,7 @@ def identity_corrected(conn: Connection, recorded: Recorded) -> None:
             event.birth.source,
             event.birth_country,
             event.person_id,
-            record_hashes(identity_of(event)),
+            record_hashes(identity_of(event), index_secret(conn)),
         ],
     )
 
@@ -204,7 +204,11 @@ def contact_changed(conn: Connection, recorded: Recorded) -> None:
         " insert into person_key (key, person_id)"
         " select k.key, changed.person_id from changed, unnest(%s::bigint[]) as k (key)"
         " on conflict do nothing",
-        [phones, event.person_id, record_hashes(Identity(phones=tuple(phones)))],
+        [
+            phones,
+            event.person_id,
+            record_hashes(Identity(phones=tuple(phones)), index_secret(conn)),
+        ],
         prepare=True,
     )
 

@@ -126,6 +126,20 @@ def keys_for(conn: Connection, subjects: Collection[UUID]) -> dict[UUID, AESGCM]
     return found
 
 
+def secret(conn: Connection, subject: UUID) -> bytes:
+    """The key of a row of its own, raw: for what has to be the same each time, as in an index.
+
+    It outlives every change of the organisation's key. Made where there is none.
+    """
+    read = "select wrapped, wrapped_by from subject_key where subject_id = %s"
+    row = conn.execute(read, [subject], prepare=True).fetchone()
+    if row is None:
+        keys_for(conn, [subject])
+        row = conn.execute(read, [subject], prepare=True).fetchone()
+    assert row is not None
+    return organisation_keys(row[1]).unwrap(bytes(row[0]), row[1], _bound_key(subject))
+
+
 def _held(conn: Connection, subjects: list[UUID]) -> dict[UUID, AESGCM]:
     rows = conn.execute(
         "select subject_id, wrapped, wrapped_by from subject_key where subject_id = any(%s)"
