@@ -51,7 +51,13 @@ def generate() -> str:
 
 
 def read_keys(source: str) -> OrganisationKeys:
-    """The keys behind `file:/path`, `env:NAME` or `command:words`: one a line, the current first.
+    """The keys behind `file:/path`, `env:NAME` or `command:words`. See `read_secrets`."""
+    found = {key_id(raw): AESGCM(raw) for raw in read_secrets(source)}
+    return OrganisationKeys(next(iter(found)), found)
+
+
+def read_secrets(source: str) -> list[bytes]:
+    """The keys themselves, 32 bytes each: one a line, the current first.
 
     Raises `PrivacyKeyUnreadable`; no message shows a key.
     """
@@ -61,7 +67,7 @@ def read_keys(source: str) -> OrganisationKeys:
         raise PrivacyKeyUnreadable(
             f"{VARIABLE} must begin with file:, env: or command:, and say which"
         )
-    found: dict[str, AESGCM] = {}
+    found: list[bytes] = []
     for line in reader(rest).split():
         try:
             raw = b64decode(line, validate=True)
@@ -72,10 +78,10 @@ def read_keys(source: str) -> OrganisationKeys:
                 f"a line that {VARIABLE} leads to is not {KEY_LENGTH} bytes in base64; restore it"
                 " from the backup or the officers' shares: names open with nothing else"
             )
-        found.setdefault(key_id(raw), AESGCM(raw))
+        found.append(raw)
     if not found:
         raise PrivacyKeyUnreadable(f"{VARIABLE} leads to nothing: there is no key there")
-    return OrganisationKeys(next(iter(found)), found)
+    return found
 
 
 def key_id(key: bytes) -> str:

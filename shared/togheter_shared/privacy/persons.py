@@ -201,6 +201,25 @@ def rotate(conn: Connection, batch: int = 1_000) -> Iterator[int]:
         yield done
 
 
+def opens(conn: Connection, keys: OrganisationKeys, most: int = 1_000) -> tuple[int, int]:
+    """How many of at most `most` keys of persons these keys open, and how many need others.
+
+    Raises `NotOpened` when one that they should open does not.
+    """
+    opened = others = 0
+    for subject, wrapped, by in conn.execute(
+        "select subject_id, wrapped, wrapped_by from subject_key where wrapped is not null"
+        " limit %s",
+        [most],
+    ).fetchall():
+        if by in keys.keys:
+            keys.unwrap(bytes(wrapped), by, _bound_key(subject))
+            opened += 1
+        else:
+            others += 1
+    return opened, others
+
+
 def destroy(conn: Connection, subject: UUID) -> bool:
     """Destroy the person's key, in the transaction of the caller; False when it was already.
 

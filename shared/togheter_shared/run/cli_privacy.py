@@ -7,11 +7,15 @@ from uuid import UUID
 import click
 
 from togheter_shared.run.cli import MISUSED, UNHEALTHY, Program, stop
+from togheter_shared.run.cli_escrow import escrow
 
 
 @click.group("privacy")
 def privacy() -> None:
     """The keys with which data about persons are sealed."""
+
+
+privacy.add_command(escrow)
 
 
 @privacy.command("status")
