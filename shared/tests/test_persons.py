@@ -1,5 +1,6 @@
 """Keys of persons on a real PostgreSQL: what is sealed, bound, rotated and destroyed."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -94,6 +95,27 @@ def test_a_key_of_a_command_that_was_rolled_back_is_not_used_again(
     execute(conn, NOTES, NOTE, note, WriteNote(note_id=note, text="segreto"), ME)
     persons.forget_cached()
     assert read(conn, note).text == "segreto"
+
+
+def test_two_who_seal_for_a_new_person_at_once_use_one_key(
+    conn: psycopg.Connection, database: ServiceDatabase
+) -> None:
+    subject, keys = uuid4(), []
+
+    def make() -> None:
+        with psycopg.connect(database.url, autocommit=True) as mine, mine.transaction():
+            barrier.wait(timeout=10)
+            keys.append(persons.keys_for(mine, [subject])[subject])
+
+    barrier = threading.Barrier(8)
+    threads = [threading.Thread(target=make) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    assert len(keys) == 8
+    box = persons.box(keys[0], b"here", b"segreto")
+    assert {persons.unbox(key, b"here", box) for key in keys} == {b"segreto"}
 
 
 def test_a_key_that_is_lost_is_not_taken_for_one_that_was_destroyed(

@@ -114,15 +114,18 @@ def keys_for(conn: Connection, subjects: Collection[UUID]) -> dict[UUID, AESGCM]
     missing = [subject for subject in wanted if subject not in found]
     if missing:
         ours = organisation_keys()
-        wrapped = [ours.wrap(secrets.token_bytes(KEY_LENGTH), _bound_key(s)) for s in missing]
-        conn.execute(
+        made = {subject: secrets.token_bytes(KEY_LENGTH) for subject in missing}
+        wrapped = [ours.wrap(key, _bound_key(subject)) for subject, key in made.items()]
+        rows = conn.execute(
             "insert into subject_key (subject_id, wrapped, wrapped_by)"
             " select s, w, %s from unnest(%s::uuid[], %s::bytea[]) as made (s, w)"
-            " on conflict do nothing",
+            " on conflict do nothing returning subject_id",
             [ours.current, missing, wrapped],
             prepare=True,
-        )
-        found |= _held(conn, missing)
+        ).fetchall()
+        found |= {row[0]: AESGCM(made.pop(row[0])) for row in rows}
+        if made:  # somebody else was faster
+            found |= _held(conn, sorted(made))
     return found
 
 
