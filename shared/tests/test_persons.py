@@ -177,7 +177,7 @@ def test_a_process_that_knows_the_old_key_alone_learns_the_new_one(
 def test_the_cache_is_bounded(conn: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(persons, "MOST_CACHED", 3)
     for _ in range(5):
-        write(conn)
+        read(conn, write(conn))
     assert len(persons._cache._keys) == 3
 
 
