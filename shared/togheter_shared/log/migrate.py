@@ -1,6 +1,7 @@
 """Numbered SQL files, applied in order, once, by one process at a time, and never changed after."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -87,7 +88,7 @@ def grant(conn: Connection, role: str) -> None:
                 "grant usage on all sequences in schema {place} to {name}",
             ):
                 conn.execute(sql.SQL(statement).format(place=place, name=name))
-        for table in [*APPEND_ONLY, *_declared_append_only(conn)]:
+        for table in [*_present(conn, APPEND_ONLY), *_declared_append_only(conn)]:
             conn.execute(
                 sql.SQL("revoke update, delete, truncate on {table} from {name}").format(
                     table=sql.Identifier("public", table), name=name
@@ -104,6 +105,15 @@ def grant(conn: Connection, role: str) -> None:
                 name=name
             )
         )
+
+
+def _present(conn: Connection, tables: Sequence[str]) -> list[str]:
+    """Those of the kernel's tables that this database has: that of the accounts has none."""
+    rows = conn.execute(
+        "select tablename from pg_tables where schemaname = 'public' and tablename = any(%s)",
+        [list(tables)],
+    ).fetchall()
+    return [row[0] for row in rows]
 
 
 def _declared_append_only(conn: Connection) -> list[str]:
