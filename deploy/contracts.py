@@ -26,6 +26,7 @@ WEBS = {
 def documents() -> dict[Path, str]:
     """Every generated document, by its path under `shared/contracts`."""
     from togheter_shared.contracts.all import EVERY
+    from togheter_shared.contracts.register import markdown, register
     from togheter_shared.contracts.schema import json_schema
 
     found: dict[Path, Any] = {}
@@ -41,10 +42,12 @@ def documents() -> dict[Path, str]:
     found[Path("asyncapi.json")] = asyncapi()
     for name, path in WEBS.items():
         found[Path("openapi") / f"{name}.json"] = openapi_of(name, path)
-    return {
+    texts = {
         path: json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
         for path, document in found.items()
     }
+    texts[Path("register.md")] = markdown(register(EVERY.contracts))
+    return texts
 
 
 def asyncapi() -> dict[str, Any]:

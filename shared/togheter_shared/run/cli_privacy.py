@@ -93,3 +93,14 @@ def _erasures(program: Program, as_json: bool) -> None:
         return
     for one in found:
         click.echo(" ".join(f"{name}={value}" for name, value in one.items()))
+
+
+@privacy.command("register")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON, not as a page.")
+def _register(as_json: bool) -> None:
+    """Print the register of processing (article 30) as it follows from the contracts."""
+    from togheter_shared.contracts.all import EVERY
+    from togheter_shared.contracts.register import markdown, register
+
+    found = register(EVERY.contracts)
+    click.echo(json.dumps(found) if as_json else markdown(found), nl=as_json)
