@@ -6,6 +6,7 @@ import base64
 import http.client
 import json
 import os
+import re
 import secrets
 import socket
 import subprocess
@@ -803,7 +804,7 @@ def test_pages_carry_the_headers_that_protect_them(web: Web) -> None:
     assert "default-src 'self'" in policy and "unsafe" not in policy
     assert headers["Cache-Control"] == "no-store"
     assert headers["X-Content-Type-Options"] == "nosniff"
-    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Referrer-Policy"] == "same-origin"
     assert "camera=()" in headers["Permissions-Policy"]
 
 
@@ -842,11 +843,41 @@ def test_static_files_are_cached_and_nothing_else_is_served(web: Web) -> None:
         assert web.ask("GET", f"/static/{path}").status == 404
 
 
+def test_a_file_is_kept_for_ever_under_its_version_and_travels_packed(web: Web) -> None:
+    page = web.ask("GET", "/accessibility").body.decode()
+    url = re.findall(r'href="(/static/vendor/bootstrap-italia.css[^"]*)"', page)[0]
+    reply = web.ask("GET", url, Accept_Encoding="gzip")
+    assert "immutable" in reply.headers["Cache-Control"]
+    assert reply.headers["Content-Encoding"] == "gzip" and len(reply.body) < 150_000
+    assert "immutable" not in web.ask("GET", url[:-1] + "_").headers["Cache-Control"]
+
+
+def test_a_browser_chooses_its_language_and_keeps_it(web: Web) -> None:
+    kind = {"Content_Type": "application/x-www-form-urlencoded", "Sec_Fetch_Site": "same-origin"}
+    body = b"language=ar&next=/accessibility"
+    chosen = web.ask("POST", "/language", body=body, **kind)
+    assert (chosen.status, chosen.headers["Location"]) == (303, "/accessibility")
+    cookie = chosen.headers["Set-Cookie"]
+    assert (
+        cookie.startswith("__Host-togheter-lang=ar;") and "Secure" in cookie and "Path=/" in cookie
+    )
+    page = web.ask("GET", "/accessibility", Cookie=cookie.partition(";")[0]).body.decode()
+    assert '<html lang="ar" dir="rtl">' in page and "rtl.css" in page and "انتقل" in page
+    away = web.ask("POST", "/language", body=b"language=it&next=//evil.example", **kind)
+    assert away.headers["Location"] == "/"
+    assert web.ask("POST", "/language", body=b"language=xx&next=/", **kind).status == 400
+
+
+def test_a_problem_is_told_in_the_language_of_who_asks(web: Web) -> None:
+    refused = web.ask("GET", "/", Accept_Language="fr")
+    assert refused.status == 401 and "Il faut un jeton" in refused.body.decode()
+
+
 def test_the_sheet_and_the_shell_have_nothing_inline() -> None:
     shell = Path(sys.modules["togheter_shared"].__path__[0]) / "web" / "templates"
     for template in shell.glob("*.html"):
         text = template.read_text()
-        assert "<script" not in text and "style=" not in text and "<style" not in text
+        assert not re.search(r"<script(?! src)|\bstyle=|<style|\son\w+=", text)
 
 
 # --- logs -----------------------------------------------------------------------------------------

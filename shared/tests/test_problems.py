@@ -8,7 +8,8 @@ from marshmallow import ValidationError
 from togheter_shared.access.viewer import NOBODY
 from togheter_shared.log.store import Conflict, KeyReused
 from togheter_shared.run.operation import NotFound, Request, see_other
-from togheter_shared.run.problems import language_of, problem_of
+from togheter_shared.run.problems import problem_of
+from togheter_shared.web.language import language_of
 
 CANARY = "Mario-Canary-Rossi"
 
@@ -57,14 +58,18 @@ def test_the_name_of_a_field_that_came_from_outside_is_cut() -> None:
         ("", "it"),
         ("en", "en"),
         ("it,en;q=0.9", "it"),
-        ("fr,en;q=0.9,it;q=0.1", "en"),
+        ("fr,en;q=0.9,it;q=0.1", "fr"),
+        ("de,en;q=0.9,it;q=0.1", "en"),
+        ("arn", "it"),
         ("en-GB, it-IT;q=0.8", "en"),
-        ("ar", "it"),
+        ("ar", "ar"),
         ("en;q=zzz;;,", "en"),
         ("\x00" * 10_000, "it"),
     ],
 )
-def test_the_language_is_italian_unless_english_is_preferred(header: str, language: str) -> None:
+def test_the_language_is_the_preferred_one_of_ours_and_italian_when_there_is_none(
+    header: str, language: str
+) -> None:
     assert language_of(header) == language
 
 

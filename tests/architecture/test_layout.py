@@ -33,7 +33,7 @@ LONGER = {
     "deploy/demo/load.py": 520,
     "deploy/network.py": 520,
     "services/courses/togheter_courses/web.py": 440,
-    "shared/togheter_shared/run/edge.py": 440,
+    "shared/togheter_shared/run/edge.py": 520,
 }
 """Modules that are longer than a module should be, and how long they may get."""
 

@@ -20,7 +20,8 @@ from togheter_shared.decider import Rejected
 from togheter_shared.log.store import handle
 from togheter_shared.run.carry import carry_out, context, scoped_key
 from togheter_shared.run.http import Database, NotFound, Request, api, page
-from togheter_shared.web.render import renderer
+from togheter_shared.web.language import N_
+from togheter_shared.web.render import Entry, Pages
 
 T = TypeVar("T")
 READ, WRITE = "courses.read", "courses.write"
@@ -31,14 +32,17 @@ LESSON_URL = f"{EDITION_URL}/lessons/<uuid:lesson_id>"
 _IDS = UUID("6a2f0a0e-6f53-5d0c-9a4e-3f1f3c2b7d11")
 """The namespace of the ids that are derived from an idempotency key."""
 _UNKNOWN = frozenset({"edition_unknown", "enrolment_unknown", "lesson_unknown"})
-_STATES = {"open": "iscrizioni aperte", "running": "in corso", "closed": "concluso"}
-_render = renderer(Path(__file__).parent / "templates")
+_STATES = {"open": N_("open for enrolment"), "running": N_("running"), "closed": N_("closed")}
+PAGES = Pages(
+    Path(__file__).parent, N_("Courses"), (Entry(operation="GET /", words=N_("Courses")),)
+)
 
 
 class CoursesWeb:
     """Editions, enrolments, lessons and certificates over HTTP."""
 
     name = "courses"
+    pages = PAGES
     database = Database()
 
     # editions
@@ -344,7 +348,7 @@ class CoursesWeb:
     def home(self, request: Request) -> str:
         with self.database.connection() as conn:
             found = queries.editions(conn, messages.EditionFilter())
-        return _render("editions.html", title="Corsi", editions=found, states=_STATES)
+        return PAGES("editions.html", request, editions=found, states=_STATES)
 
     # what the methods share
 

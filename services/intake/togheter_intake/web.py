@@ -28,18 +28,24 @@ from togheter_shared.decider import AnyDecider, Rejected
 from togheter_shared.log.store import handle
 from togheter_shared.run.carry import context
 from togheter_shared.run.http import NotFound, Request, api, page
-from togheter_shared.web.render import renderer
+from togheter_shared.web.language import N_
+from togheter_shared.web.render import Entry, Pages
 
 T = TypeVar("T")
 SUSPICION_URL = "/api/v1/suspicions/<uuid:person_id>/<uuid:other_id>"
 
-_render = renderer(Path(__file__).parent / "templates")
+PAGES = Pages(
+    Path(__file__).parent,
+    N_("Social doors"),
+    (Entry(operation="GET /", words=N_("Social doors")),),
+)
 
 
 class IntakeWeb(ProfilesWeb):
     """Doors, persons, accesses, needs, suspected duplicates and imports over HTTP."""
 
     name = "intake"
+    pages = PAGES
 
     # doors and accesses
 
@@ -317,7 +323,7 @@ class IntakeWeb(ProfilesWeb):
     def home(self, request: Request) -> str:
         with self.database.connection() as conn:
             doors, figures = queries.doors(conn, date.today()), queries.figures(conn)
-        return _render("doors.html", title="Porte Sociali", doors=doors, **figures)
+        return PAGES("doors.html", request, doors=doors, **figures)
 
     # what the methods share
 

@@ -21,17 +21,6 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
-ITALIAN = {
-    State.REQUESTED: "richieste",
-    State.ACCEPTED: "accettate",
-    State.IN_PROGRESS: "in corso",
-    State.COMPLETED: "concluse",
-    State.FAILED: "non riuscite",
-    State.REJECTED: "rifiutate",
-    State.CANCELLED: "annullate",
-}
-
-
 def after_working_days(start: date, days: int) -> date:
     """The day that is `days` working days (Monday to Friday) after `start`.
 

@@ -30,19 +30,31 @@ from togheter_referrals.interface import (
     Start,
 )
 from togheter_referrals.service import SERVICE
-from togheter_referrals.states import ITALIAN
+from togheter_referrals.states import State
 from togheter_shared.decider import Rejected
 from togheter_shared.log.network import LiveNetwork, Network
 from togheter_shared.log.store import handle
 from togheter_shared.run.carry import carry_out, context
 from togheter_shared.run.http import Answer, Database, NotFound, Request, api, page
-from togheter_shared.web.render import renderer
+from togheter_shared.web.language import N_
+from togheter_shared.web.render import Entry, Pages
 
 READ = "referrals.read"
 WRITE = "referrals.write"
 ROME = ZoneInfo("Europe/Rome")
 T = TypeVar("T")
-render = renderer(Path(__file__).parent / "templates")
+WORDS = {
+    State.REQUESTED: N_("requested"),
+    State.ACCEPTED: N_("accepted"),
+    State.IN_PROGRESS: N_("in progress"),
+    State.COMPLETED: N_("completed"),
+    State.FAILED: N_("failed"),
+    State.REJECTED: N_("rejected"),
+    State.CANCELLED: N_("cancelled"),
+}
+PAGES = Pages(
+    Path(__file__).parent, N_("Referrals"), (Entry(operation="GET /", words=N_("Referrals")),)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +82,7 @@ class PlaceProvider(DependencyProvider):  # type: ignore[misc]
 
 class ReferralsWeb:
     name = "referrals"
+    pages = PAGES
     database = Database()
     place = PlaceProvider()
 
@@ -262,16 +275,14 @@ class ReferralsWeb:
 
     @page("/", scope=READ, summary="How many referrals are in each state")
     def index(self, request: Request) -> str:
-        place: Place = self.place
         with self.database.connection() as conn:
             sent_counts, received_counts = interface.counts(conn)
-        return render(
+        return PAGES(
             "index.html",
-            title="Segnalazioni",
-            service="segnalazioni",
-            organisation=name_of(place),
-            words=ITALIAN,
-            tables={"Inviate": sent_counts, "Ricevute": received_counts},
+            request,
+            organisation=name_of(self.place),
+            words=WORDS,
+            tables={N_("Sent"): sent_counts, N_("Received"): received_counts},
         )
 
     def _answer(self, request: Request, command: received.Command) -> ReceivedReferral:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from marshmallow.validate import Range
@@ -15,16 +14,15 @@ from togheter_reporting.disclosure.cells import Audience
 from togheter_reporting.disclosure.ledger import File
 from togheter_reporting.exports.data import tables_of
 from togheter_reporting.exports.dcat import JSON_LD, catalogue_of
+from togheter_reporting.pages import PAGES
 from togheter_shared.run.http import Answer, Database, NotFound, Request, api, page
 from togheter_shared.run.operation import JSON
-from togheter_shared.web.render import renderer
 
 if TYPE_CHECKING:
     from psycopg import Connection
 
 READ = "reporting.read"
 PAGE = 50
-render = renderer(Path(__file__).parent / "templates")
 _FOR_A_WHILE = {"Cache-Control": "public, max-age=300"}
 
 
@@ -107,9 +105,9 @@ class ReleasesWeb:
     def releases_page(self, request: Request) -> str:
         with self.database.connection() as conn:
             found = ledger.latest(conn, Audience.PUBLIC, before=request.query.before, limit=PAGE)
-        return render(
+        return PAGES(
             "releases.html",
-            service="Rapporti",
+            request,
             releases=[(_title(entry.report), entry) for entry in found],
             older=found[-1].number if len(found) == PAGE else None,
         )
@@ -120,9 +118,9 @@ class ReleasesWeb:
         with self.database.connection() as conn:
             release = json.loads(_json_file(conn, number, public=True).body)
             files = ledger.files(conn, number)
-        return render(
+        return PAGES(
             "release.html",
-            service="Rapporti",
+            request,
             release=release,
             tables=list(tables_of(release)),
             files=[(name, size) for name, _, _, size in files],

@@ -5,27 +5,25 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from togheter_reporting import catalogue, figures
 from togheter_reporting.figures import Figures, Freshness
+from togheter_reporting.pages import PAGES
 from togheter_reporting.releases_web import ReleasesWeb
 from togheter_reporting.spreadsheet import csv_of
 from togheter_shared.run.http import Answer, Database, NotFound, Refusal, Request, api, page
 from togheter_shared.run.operation import JSON
-from togheter_shared.web.render import renderer
 
 READ = "reporting.read"
 CSV = "text/csv; charset=utf-8"
-
-render = renderer(Path(__file__).parent / "templates")
 
 
 class ReportingWeb(ReleasesWeb):
     """What reporting answers over HTTP."""
 
     name = "reporting"
+    pages = PAGES
     database = Database()
 
     @api("GET", "/api/v1/reports", scope=READ, summary="The reports, and how fresh", media=JSON)
@@ -60,12 +58,12 @@ class ReportingWeb(ReleasesWeb):
     def catalogue_page(self, request: Request) -> str:
         with self.database.connection() as conn:
             found = figures.catalogue(conn)
-        return render("catalogue.html", service="Rapporti", reports=found)
+        return PAGES("catalogue.html", request, reports=found)
 
     @page("/reports/<name>", scope=READ, summary="A report as a table")
     def report_page(self, request: Request) -> str:
         found = self._figures(request)
-        return render("report.html", service="Rapporti", **_table(found))
+        return PAGES("report.html", request, **_table(found))
 
     @page("/reports/<name>.csv", scope=READ, summary="A report as CSV, for a browser")
     def report_csv(self, request: Request) -> Answer:

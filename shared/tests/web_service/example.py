@@ -30,7 +30,7 @@ from togheter_shared.run.http import (
     run_web,
     see_other,
 )
-from togheter_shared.web.render import render
+from togheter_shared.web.render import KERNEL
 
 CANARY = "Mario-Canary-Rossi"
 
@@ -150,8 +150,9 @@ class Example:
 
     @page("/", scope="notes.read")
     def home(self, request: Request) -> str:
-        return render(
+        return KERNEL(
             "problem.html",
+            request,
             title="<script>",
             detail="",
             errors=(),

@@ -11,18 +11,20 @@ from dataclasses import dataclass
 from http.client import responses
 from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 from uuid import UUID, uuid4
 
 import structlog
 from prometheus_client import Counter, Histogram, generate_latest
 from werkzeug.datastructures import MultiDict
+from werkzeug.http import parse_cookie
 from werkzeug.routing import Map, Rule
 
 from togheter_shared.access.tokens import find
 from togheter_shared.access.viewer import NOBODY, Viewer
 from togheter_shared.contracts import strictjson
 from togheter_shared.contracts.schema import dump, load
+from togheter_shared.run.kernel_pages import ACCESSIBILITY, LANGUAGE, accessibility, change_language
 from togheter_shared.run.logs import describe
 from togheter_shared.run.openapi import DOCUMENT, HEALTH, METRICS, openapi
 from togheter_shared.run.operation import (
@@ -36,9 +38,11 @@ from togheter_shared.run.operation import (
     Request,
     load_query,
 )
-from togheter_shared.run.problems import MEDIA, Problem, language_of, problem_of
+from togheter_shared.run.problems import MEDIA, Problem, problem_of
 from togheter_shared.run.webserver import KEPT_UNREAD
-from togheter_shared.web.render import render, static_files
+from togheter_shared.web.language import COOKIE, chosen
+from togheter_shared.web.render import KERNEL, Pages, Shell
+from togheter_shared.web.static import static_files
 
 if TYPE_CHECKING:  # psycopg must not be imported before the process is cooperative
     from psycopg import Connection
@@ -55,28 +59,33 @@ SECONDS = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15),
 )
 
-_ALWAYS = (
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "no-referrer"),
-)
+_ALWAYS = (("X-Content-Type-Options", "nosniff"),)
 _API_HEADERS = (
     *_ALWAYS,
+    ("Referrer-Policy", "no-referrer"),
     ("Cache-Control", "no-store"),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
 )
 _PAGE_HEADERS = (
     *_ALWAYS,
+    # with no-referrer, browsers send the origin `null` with our own forms
+    ("Referrer-Policy", "same-origin"),
     ("Cache-Control", "no-store"),
     (
         "Content-Security-Policy",
         "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
-        "object-src 'none'",
+        "object-src 'none'; img-src 'self' data:",  # the style sheet has its small pictures inside
     ),
     ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("X-Frame-Options", "DENY"),
 )
-_FILE_HEADERS = (*_ALWAYS, ("Cache-Control", "public, max-age=3600"))
+_FILE_HEADERS = (
+    *_ALWAYS,
+    ("Cache-Control", "public, max-age=3600"),
+    ("Vary", "Accept-Encoding"),
+)
+_FOR_EVER = ("Cache-Control", "public, max-age=31536000, immutable")
 _HEADERS = {"api": _API_HEADERS, "page": _PAGE_HEADERS, "file": _FILE_HEADERS}
 
 _STATIC = Operation(
@@ -84,6 +93,7 @@ _STATIC = Operation(
 )
 _STATUS_LINES = {status: f"{status} {phrase}" for status, phrase in responses.items()}
 _PASSING = {"starting", "waiting"}
+_VIEWER = "togheter.viewer"
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 _KEY = re.compile(r"[\x21-\x7e]{1,100}")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -124,6 +134,7 @@ class Application:
         self._pool = pool
         self._checks = health
         self._identity = {"service": service, "organisation": organisation, "version": version}
+        self._pages: Pages = getattr(service_class, "pages", KERNEL)
         self._health: tuple[float, Answer] = (0.0, Answer())
         title = f"TOGHETER {service}"
         document = openapi(service_class, title, version)
@@ -133,10 +144,16 @@ class Application:
             Route(METRICS, lambda _: generate_latest()),
             Route(DOCUMENT, lambda _: self._document),
             Route(_STATIC, _answer_static),
+            Route(LANGUAGE, change_language),
+            Route(ACCESSIBILITY, lambda request: accessibility(self._pages, request)),
         ]
+        routes = [*own, *routes]
+        self._operations = {
+            f"{route.operation.method} {route.operation.url}": route.operation for route in routes
+        }
         rules = [
             Rule(route.operation.url, methods=[route.operation.method], endpoint=route)
-            for route in [*own, *routes]
+            for route in routes
         ]
         self._match = Map(rules, strict_slashes=False, merge_slashes=False).bind("service").match
 
@@ -150,7 +167,7 @@ class Application:
             operation = route.operation
             reply = self._serve(route, path, environ, correlation_id)
         except Exception as error:
-            problem = problem_of(error, language_of(environ.get("HTTP_ACCEPT_LANGUAGE", "")))
+            problem = problem_of(error, _language(environ), self._pages)
             code = problem.code
             if problem.status >= 500:
                 log.error(
@@ -159,7 +176,7 @@ class Application:
                     correlation_id=str(correlation_id),
                     **describe(error),
                 )
-            reply = _problem_reply(problem, operation, environ)
+            reply = self._problem_reply(problem, operation, environ, correlation_id)
         rule = operation.url if operation is not None else "none"
         method = operation.method if operation is not None else "none"
         seconds = perf_counter() - started
@@ -201,6 +218,7 @@ class Application:
     ) -> _Reply:
         operation = route.operation
         viewer = NOBODY if operation.scope is None else self._viewer(operation, environ)
+        environ[_VIEWER] = viewer
         if operation.kind == "page" and operation.changes:
             _assert_same_origin(environ)
         raw = environ["wsgi.input"].take(operation.max_body) if _takes_body(operation) else b""
@@ -223,7 +241,8 @@ class Application:
             idempotency_key=_idempotency_key(environ) if operation.changes else None,
             correlation_id=correlation_id,
             raw=raw,
-            language=language_of(environ.get("HTTP_ACCEPT_LANGUAGE", "")),
+            language=_language(environ),
+            shell=self._shell(environ, viewer),
             route=f"{operation.method} {operation.url}",
         )
         if operation is _STATIC:
@@ -245,10 +264,52 @@ class Application:
             elif token is not None:
                 challenge += ', error="invalid_token"'
             raise Refusal(401, "unauthenticated", headers={"WWW-Authenticate": challenge})
+        environ[_VIEWER] = viewer
         assert operation.scope is not None
         if not viewer.may(operation.scope):
             raise Refusal(403, "forbidden")
         return viewer
+
+    def _shell(self, environ: Environ, viewer: Viewer) -> Shell:
+        def may(name: str) -> bool:
+            scope = self._operations[name].scope
+            return scope is None or viewer.may(scope)
+
+        return Shell(
+            service=self._identity["service"],
+            organisation=self._identity["organisation"],
+            version=self._identity["version"],
+            path=_path(environ),
+            may=may,
+        )
+
+    def _problem_reply(
+        self,
+        problem: Problem,
+        operation: Operation | None,
+        environ: Environ,
+        correlation_id: UUID,
+    ) -> _Reply:
+        wants_page = (
+            operation.kind == "page"
+            if operation is not None
+            else "text/html" in environ.get("HTTP_ACCEPT", "")
+        )
+        document = problem.document()
+        if not wants_page:
+            headers = [*_API_HEADERS, *problem.headers.items(), ("Content-Type", MEDIA)]
+            return _Reply(problem.status, headers, _json(document))
+        viewer = environ.get(_VIEWER, NOBODY)
+        request = Request(
+            viewer=viewer,
+            correlation_id=correlation_id,
+            language=_language(environ),
+            shell=self._shell(environ, viewer),
+        )
+        told = {"detail": "", "errors": (), **document}
+        text = self._pages("problem.html", request, **told)
+        headers = [*_PAGE_HEADERS, *problem.headers.items(), ("Content-Type", HTML)]
+        return _Reply(problem.status, headers, text.encode())
 
     def _answer_health(self, _: Request) -> Answer:
         until, answer = self._health
@@ -287,6 +348,20 @@ def _correlation_id(environ: Environ) -> UUID:
             except ValueError:
                 continue
     return uuid4()
+
+
+def _language(environ: Environ) -> str:
+    """What this browser chose, else what the account did, else what the browser prefers."""
+    cookies = parse_cookie(environ.get("HTTP_COOKIE", "")[:4096])
+    viewer: Viewer = environ.get(_VIEWER, NOBODY)
+    return chosen((cookies.get(COOKIE), viewer.language), environ.get("HTTP_ACCEPT_LANGUAGE", ""))
+
+
+def _path(environ: Environ) -> str:
+    """The page that was asked for, with its query string, as an address of ours."""
+    path = quote(environ["PATH_INFO"].encode("latin-1"))
+    query = environ.get("QUERY_STRING", "")
+    return f"{path}?{query}" if query and environ["REQUEST_METHOD"] == "GET" else path
 
 
 def _credentials(operation: Operation, header: str) -> tuple[str | None, str | None]:
@@ -401,25 +476,6 @@ def _json(document: Any) -> bytes:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
-def _problem_reply(problem: Problem, operation: Operation | None, environ: Environ) -> _Reply:
-    wants_page = (
-        operation.kind == "page"
-        if operation is not None
-        else "text/html" in environ.get("HTTP_ACCEPT", "")
-    )
-    document = problem.document()
-    if not wants_page:
-        headers = [*_API_HEADERS, *problem.headers.items(), ("Content-Type", MEDIA)]
-        return _Reply(problem.status, headers, _json(document))
-    text = render(
-        "problem.html",
-        **{"detail": "", "errors": (), **document},
-        language=language_of(environ.get("HTTP_ACCEPT_LANGUAGE", "")),
-    )
-    headers = [*_PAGE_HEADERS, *problem.headers.items(), ("Content-Type", HTML)]
-    return _Reply(problem.status, headers, text.encode())
-
-
 def _answer_static(_: Request) -> Answer:
     raise NotImplementedError("answered by _static_reply, which sees the header If-None-Match")
 
@@ -428,7 +484,13 @@ def _static_reply(request: Request, environ: Environ) -> _Reply:
     found = static_files().get(request.path["name"])
     if found is None:
         raise NotFound()
+    given = parse_qsl(environ.get("QUERY_STRING", "")[:100])
     headers = [*_FILE_HEADERS, ("ETag", found.etag)]
+    if ("v", found.version) in given:
+        headers = [header for header in headers if header[0] != "Cache-Control"] + [_FOR_EVER]
     if environ.get("HTTP_IF_NONE_MATCH") == found.etag:
         return _Reply(304, headers, b"")
-    return _Reply(200, [*headers, ("Content-Type", found.media)], found.body)
+    headers.append(("Content-Type", found.media))
+    if found.packed is not None and "gzip" in environ.get("HTTP_ACCEPT_ENCODING", ""):
+        return _Reply(200, [*headers, ("Content-Encoding", "gzip")], found.packed)
+    return _Reply(200, headers, found.body)

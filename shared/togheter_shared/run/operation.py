@@ -18,6 +18,7 @@ from werkzeug.urls import iri_to_uri
 
 from togheter_shared.access.viewer import Viewer
 from togheter_shared.contracts.schema import load, schema_of
+from togheter_shared.web.render import Shell
 
 MIB = 1_048_576
 JSON = "application/json"
@@ -65,6 +66,7 @@ class Request:
     correlation_id: UUID
     raw: bytes = b""
     language: str = "it"
+    shell: Shell = field(default_factory=Shell)
     route: str = ""
     """The operation: method and rule, such as `POST /api/v1/persons/<uuid:person_id>`."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +15,8 @@ from werkzeug.exceptions import NotFound as NoRoute
 from togheter_shared.contracts.strictjson import NotStrictJson
 from togheter_shared.decider import Rejected
 from togheter_shared.run.operation import Refusal
+from togheter_shared.web.language import N_, say
+from togheter_shared.web.render import KERNEL, Pages
 
 MEDIA = "application/problem+json"
 RETRY_AFTER = "5"
@@ -50,27 +51,31 @@ class Problem:
         return found
 
 
-def problem_of(error: Exception, language: str = "it") -> Problem:
-    """The answer to an error; what we do not know becomes a 500 that tells nothing."""
+def problem_of(error: Exception, language: str = "it", pages: Pages = KERNEL) -> Problem:
+    """The answer to an error; what we do not know becomes a 500 that tells nothing.
+
+    `pages` are the service's, whose catalogues translate the sentences of its rules.
+    """
     match error:
         case Refusal():
             return Problem(
                 status=error.status,
                 code=error.code,
                 title=title_of(error.code, error.status, language),
-                detail=error.detail,
+                detail=None if error.detail is None else pages.say(error.detail, language),
                 errors=error.errors,
                 headers=error.headers,
             )
         case Rejected():
             field_ = error.field
             is_input = field_ is not None
+            sentence = pages.say(error.sentence, language)
             return Problem(
                 status=422 if is_input else 409,
                 code=error.code,
                 title=title_of(error.code, 422 if is_input else 409, language),
-                detail=error.sentence,
-                errors=((field_, error.sentence),) if field_ is not None else (),
+                detail=sentence,
+                errors=((field_, sentence),) if field_ is not None else (),
             )
         case ValidationError():
             reasons = [
@@ -113,119 +118,86 @@ def _server_problem(error: Exception, language: str) -> Problem:
 
 # --- sentences ------------------------------------------------------------------------------------
 
-_TITLES: Mapping[str, tuple[str, str]] = {
-    "bad_request": ("La richiesta non è HTTP valido.", "The request is not valid HTTP."),
-    "bad_query": ("I parametri dell'indirizzo non sono validi.", "The query string is not valid."),
-    "bad_idempotency_key": (
-        "La chiave Idempotency-Key non è valida.",
-        "The Idempotency-Key is not valid.",
-    ),
-    "not_json": (
-        "Il corpo della richiesta non è JSON come lo accettiamo.",
-        "The body is not JSON as we take it.",
-    ),
-    "unauthenticated": (
-        "Serve un token valido di questo servizio.",
-        "A valid token of this service is needed.",
-    ),
-    "forbidden": (
-        "Questo account non ha il permesso necessario.",
-        "This account lacks the permission that is needed.",
-    ),
-    "cross_origin": (
-        "Il modulo non è stato inviato da una pagina di questo servizio.",
-        "The form was not sent from a page of this service.",
-    ),
-    "not_found": ("Non esiste, o non è accessibile.", "It does not exist, or is not accessible."),
-    "method_not_allowed": (
-        "Questo indirizzo non accetta il metodo usato.",
-        "This address does not accept the method.",
-    ),
-    "timeout": ("La richiesta è arrivata troppo lentamente.", "The request came too slowly."),
-    "too_large": ("La richiesta è troppo grande.", "The request is too large."),
-    "unsupported_media_type": (
-        "Il tipo di contenuto non è accettato a questo indirizzo.",
-        "The content type is not accepted at this address.",
-    ),
-    "invalid": ("Alcuni dati non sono validi.", "Some data are not valid."),
-    "idempotency_key_reused": (
-        "La stessa chiave Idempotency-Key è già stata usata per un'altra richiesta.",
-        "The same Idempotency-Key was already used for another request.",
-    ),
-    "conflict": (
-        "Altri stanno modificando gli stessi dati: riprovare.",
-        "Others are changing the same data: try again.",
-    ),
-    "unavailable": (
-        "Il servizio non è disponibile in questo momento: riprovare tra poco.",
-        "The service is not available at this moment: try again shortly.",
-    ),
-    "internal": (
-        "Errore interno: comunicare il codice a chi gestisce il servizio.",
-        "Internal error: tell the operators the identifier.",
-    ),
+_TITLES: Mapping[str, str] = {
+    "bad_request": N_("The request is not valid HTTP."),
+    "bad_query": N_("The query string is not valid."),
+    "bad_idempotency_key": N_("The Idempotency-Key is not valid."),
+    "not_json": N_("The body is not JSON as we take it."),
+    "unauthenticated": N_("A valid token of this service is needed."),
+    "forbidden": N_("This account lacks the permission that is needed."),
+    "cross_origin": N_("The form was not sent from a page of this service."),
+    "not_found": N_("It does not exist, or is not accessible."),
+    "method_not_allowed": N_("This address does not accept the method."),
+    "timeout": N_("The request came too slowly."),
+    "too_large": N_("The request is too large."),
+    "unsupported_media_type": N_("The content type is not accepted at this address."),
+    "invalid": N_("Some data are not valid."),
+    "idempotency_key_reused": N_("The same Idempotency-Key was already used for another request."),
+    "conflict": N_("Others are changing the same data: try again."),
+    "unavailable": N_("The service is not available at this moment: try again shortly."),
+    "internal": N_("Internal error: tell the operators the identifier."),
 }
-_BY_STATUS: Mapping[int, tuple[str, str]] = {
+_BY_STATUS: Mapping[int, str] = {
     403: _TITLES["forbidden"],
     404: _TITLES["not_found"],
-    409: ("La richiesta non è possibile in questo stato.", "Not possible in this state."),
+    409: N_("Not possible in this state."),
     422: _TITLES["invalid"],
 }
-_OTHER = ("La richiesta non può essere accolta.", "The request cannot be granted.")
+_OTHER = N_("The request cannot be granted.")
 
 
 def title_of(code: str, status: int, language: str) -> str:
     """The sentence for a code, or else for its status."""
-    italian, english = _TITLES.get(code) or _BY_STATUS.get(status) or _OTHER
-    return english if language == "en" else italian
+    return say(language, _TITLES.get(code) or _BY_STATUS.get(status) or _OTHER)
 
 
-_REASONS: Mapping[str, str] = {
-    "Missing data for required field.": "Manca un dato obbligatorio.",
-    "Unknown field.": "Campo sconosciuto.",
-    "Field may not be null.": "Non può essere nullo.",
-    "Given twice.": "È indicato due volte.",
-    "Invalid input type.": "Non è un oggetto JSON.",
-    "Not a valid string.": "Non è un testo.",
-    "Not a valid UUID.": "Non è un UUID.",
-    "Not a valid integer.": "Non è un numero intero.",
-    "Not a valid number.": "Non è un numero.",
-    "Not a valid boolean.": "Non è vero o falso (true, false).",
-    "Not a valid date.": "Non è una data (AAAA-MM-GG).",
-    "Not a valid datetime.": "Non è una data con l'ora (ISO 8601).",
-    "Not a valid aware datetime.": "Manca il fuso orario.",
-    "Not a valid list.": "Non è un elenco.",
-    "Holds the character NUL.": "Contiene il carattere NUL.",
-    "Holds half of a surrogate pair.": "Contiene mezza coppia di surrogati.",
-    "String does not match expected pattern.": "Non ha la forma richiesta.",
-}
-_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern, re.DOTALL), italian)
-    for pattern, italian in (
-        (r"Must be one of: (.*)\.", r"Valori ammessi: \1."),
-        (r"Longer than (\d+) characters\.", r"Più lungo di \1 caratteri."),
-        (r"Shorter than minimum length (\d+)\.", r"Più corto di \1."),
-        (r"Longer than maximum length (\d+)\.", r"Più lungo di \1."),
-        (r"Length must be between (\d+) and (\d+)\.", r"La lunghezza va da \1 a \2."),
-        (r"Length must be (\d+)\.", r"La lunghezza deve essere \1."),
-        (r"Must be greater than or equal to (.*?)\.?", r"Deve essere almeno \1."),
-        (r"Must be less than or equal to (.*?)\.?", r"Deve essere al massimo \1."),
-        (r"Must be greater than (.*?)\.?", r"Deve essere maggiore di \1."),
-        (r"Must be less than (.*?)\.?", r"Deve essere minore di \1."),
+_REASONS = frozenset(
+    (
+        N_("Missing data for required field."),
+        N_("Unknown field."),
+        N_("Field may not be null."),
+        N_("Given twice."),
+        N_("Invalid input type."),
+        N_("Not a valid string."),
+        N_("Not a valid UUID."),
+        N_("Not a valid integer."),
+        N_("Not a valid number."),
+        N_("Not a valid boolean."),
+        N_("Not a valid date."),
+        N_("Not a valid datetime."),
+        N_("Not a valid aware datetime."),
+        N_("Not a valid list."),
+        N_("Holds the character NUL."),
+        N_("Holds half of a surrogate pair."),
+        N_("String does not match expected pattern."),
     )
 )
+_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern, re.DOTALL), sentence)
+    for pattern, sentence in (
+        (r"Must be one of: (.*)\.", N_("Must be one of: {1}.")),
+        (r"Longer than (\d+) characters\.", N_("Longer than {1} characters.")),
+        (r"Shorter than minimum length (\d+)\.", N_("Shorter than minimum length {1}.")),
+        (r"Longer than maximum length (\d+)\.", N_("Longer than maximum length {1}.")),
+        (r"Length must be between (\d+) and (\d+)\.", N_("Length must be between {1} and {2}.")),
+        (r"Length must be (\d+)\.", N_("Length must be {1}.")),
+        (r"Must be greater than or equal to (.*?)\.?", N_("Must be greater than or equal to {1}.")),
+        (r"Must be less than or equal to (.*?)\.?", N_("Must be less than or equal to {1}.")),
+        (r"Must be greater than (.*?)\.?", N_("Must be greater than {1}.")),
+        (r"Must be less than (.*?)\.?", N_("Must be less than {1}.")),
+    )
+)
+"""marshmallow's sentences with numbers in them; `{1}` is what the first group found."""
 
 
 def reason_in(reason: str, language: str) -> str:
     """marshmallow's reason in the reader's language; what we do not know stays as it is."""
-    if language == "en":
-        return reason
     if reason in _REASONS:
-        return _REASONS[reason]
-    for pattern, italian in _PATTERNS:
+        return say(language, reason)
+    for pattern, sentence in _PATTERNS:
         found = pattern.fullmatch(reason)
         if found:
-            return found.expand(italian)
+            return say(language, sentence).format(reason, *found.groups())
     return reason
 
 
@@ -240,17 +212,3 @@ def _reasons(messages: Any, path: str = "") -> Iterator[tuple[str, str]]:
                 yield from _reasons(inner, path)
         case _:
             yield path, str(messages)
-
-
-@lru_cache(maxsize=256)
-def language_of(accepted: str) -> str:
-    """`en` when an Accept-Language header prefers English to Italian, else `it`."""
-    weights = {"it": 0.0, "en": 0.0}
-    for part in accepted[:200].split(","):
-        tag, _, weight = part.strip().partition(";q=")
-        language = tag[:2].lower()
-        if language in weights:
-            with_weight = re.fullmatch(r"[01](\.\d{0,3})?", weight)
-            value = float(weight) if with_weight else 1.0
-            weights[language] = max(weights[language], value)
-    return "en" if weights["en"] > weights["it"] else "it"

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from togheter_reporting.exports.document import Document
-from togheter_shared.web.render import renderer
+from togheter_shared.web.render import Pages
 
 HERE = Path(__file__).parent
 
@@ -21,8 +21,8 @@ def pdf_bytes(document: Document) -> bytes:
             "a release cannot be printed without Pango;"
             " run: apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"
         ) from error
-    page = renderer(HERE.parent / "templates")(
-        "release_print.html", document=document, tables=document.sheets
+    page = Pages(HERE.parent).document(
+        "release_print.html", "it", document=document, tables=document.sheets
     )
     made: bytes = HTML(string=page, url_fetcher=_nothing).write_pdf(
         stylesheets=[CSS(string=(HERE / "print.css").read_text("utf-8"))],
