@@ -47,6 +47,7 @@ _OF_THE_NETWORK = (
     ("togheter_shared.run.cli_network", "quarantine"),
     ("togheter_shared.run.cli_network", "epoch"),
     ("togheter_shared.run.cli_network", "keys"),
+    ("togheter_shared.run.cli_accounts", "accounts"),
     ("togheter_shared.run.cli_privacy", "privacy"),
 )
 

@@ -35,6 +35,8 @@ class Settings:
     http_host: str = "127.0.0.1"
     http_port: int = 8000
     log_level: str = "INFO"
+    accounts_url: str | None = field(default=None, repr=False)
+    owner_accounts_url: str | None = field(default=None, repr=False)
     smtp_url: str | None = field(default=None, repr=False)
     mail_from: str | None = None
 
@@ -49,6 +51,10 @@ def read(environment: Mapping[str, str] | None = None, *, service: str | None = 
     named = found.take("TOGHETER_SERVICE", _name, default=None)
     database = found.take("DATABASE_URL", _url("postgresql", "postgres"))
     owner = found.take("TOGHETER_OWNER_DATABASE_URL", _url("postgresql", "postgres"), default=None)
+    accounts = found.take("TOGHETER_ACCOUNTS_URL", _url("postgresql", "postgres"), default=None)
+    owner_accounts = found.take(
+        "TOGHETER_ACCOUNTS_OWNER_URL", _url("postgresql", "postgres"), default=None
+    )
     amqp = found.take("AMQP_URL", _url("amqp", "amqps"))
     network = found.take("TOGHETER_NETWORK", _existing)
     keys = found.take("TOGHETER_KEYS", _existing)
@@ -72,6 +78,8 @@ def read(environment: Mapping[str, str] | None = None, *, service: str | None = 
         http_host=address[0],
         http_port=address[1],
         log_level=level,
+        accounts_url=accounts,
+        owner_accounts_url=owner_accounts,
         smtp_url=smtp,
         mail_from=sender,
     )
