@@ -219,6 +219,25 @@ def test_figures_as_json_csv_and_pages(web: Program) -> None:
         assert "<script>" not in body
 
 
+def test_how_the_network_stands_as_json_and_as_a_page(web: Program) -> None:
+    web.tell(7)
+    with psycopg.connect(web.database.owner_url, autocommit=True) as owner:
+        owner.execute(
+            "insert into inbox_channel (origin, channel, epoch, state)"
+            " values ('scuola.courses', 'reporting', gen_random_uuid(), 'frozen')"
+        )
+        owner.execute("update inbox set type_version = 9 where type = 'intake.door_opened'")
+    status, _, body = web.get("/api/v1/network")
+    found = json.loads(body)
+    assert (status, [row["state"] for row in found["channels"]]) == (200, ["frozen"])
+    assert [row["type"] for row in found["types"] if not row["known"]] == ["intake.door_opened"]
+    status, _, body = web.get("/network")
+    assert status == 200
+    assert "fermo: due storie diverse" in body
+    assert body.count("no: da aggiornare") == 1
+    assert web.get("/network", token=tokens.mint())[0] == 401
+
+
 def test_a_stale_report_answers_503_with_the_way_out_and_the_others_go_on(web: Program) -> None:
     web.tell(6)
     with psycopg.connect(web.database.url, autocommit=True) as conn:

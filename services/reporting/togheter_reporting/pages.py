@@ -11,5 +11,6 @@ PAGES = Pages(
     (
         Entry(operation="GET /", words=N_("Reports")),
         Entry(operation="GET /releases", words=N_("Published data")),
+        Entry(operation="GET /network", words=N_("State of the network")),
     ),
 )

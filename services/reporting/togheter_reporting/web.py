@@ -9,9 +9,11 @@ from typing import Any
 
 from togheter_reporting import catalogue, figures
 from togheter_reporting.figures import Figures, Freshness
+from togheter_reporting.network import network
 from togheter_reporting.pages import PAGES
 from togheter_reporting.releases_web import ReleasesWeb
 from togheter_reporting.spreadsheet import csv_of
+from togheter_shared.contracts.all import EVERY
 from togheter_shared.run.http import Answer, Database, NotFound, Refusal, Request, api, page
 from togheter_shared.run.operation import JSON
 
@@ -73,6 +75,23 @@ class ReportingWeb(ReleasesWeb):
     @page("/reports/<name>.json", scope=READ, summary="A report as JSON, for a browser")
     def report_json(self, request: Request) -> Answer:
         return Answer(200, _json(document(self._figures(request))), {"Content-Type": JSON})
+
+    @api(
+        "GET",
+        "/api/v1/network",
+        scope=READ,
+        summary="How the network stands: channels, views, types of events",
+        media=JSON,
+    )
+    def show_network(self, request: Request) -> str:
+        with self.database.connection() as conn:
+            return json.dumps(network(conn, EVERY), ensure_ascii=False, default=_time)
+
+    @page("/network", scope=READ, summary="How the network stands")
+    def network_page(self, request: Request) -> str:
+        with self.database.connection() as conn:
+            found = network(conn, EVERY)
+        return PAGES("network.html", request, **found)
 
     def _figures(self, request: Request) -> Figures:
         with _problems(), self.database.connection() as conn:
