@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,18 +12,30 @@ import psycopg
 import pytest
 
 from togheter_shared.contracts import strictjson
+from togheter_shared.contracts.contract import registry
 from togheter_shared.log import outbox
-from togheter_shared.log.entry import BadEntry, decode, encode, hash_of
+from togheter_shared.log.entry import BadEntry, Entry, decode, encode, hash_of
 from togheter_shared.log.feed import number_pending
-from togheter_shared.log.follow import follow
+from togheter_shared.log.follow import follow, follow_up
 from togheter_shared.log.head import Head, Signer
 from togheter_shared.log.inbox import Delivery, Receiver, Taken
 from togheter_shared.log.migrate import migrate
 from togheter_shared.log.quarantine import discard, quarantined, resolve
+from togheter_shared.log.service import Service
 from togheter_shared.log.store import Context, execute, load
 from togheter_shared.privacy.keys import generate_keys, key_id
+from togheter_shared.run.state import state
 from togheter_shared.testing.databases import ServiceDatabase
-from togheter_shared.testing.sample import NOTE, NOTES, TABLES, WriteNote
+from togheter_shared.testing.sample import (
+    CONTRACTS,
+    NOTE,
+    NOTES,
+    TABLES,
+    NoteWritten,
+    WriteNote,
+    heard_view,
+    keep,
+)
 from togheter_shared.testing.signing import SIGNER, message, verify
 
 ME = Context(actor="test", correlation_id=uuid4())
@@ -367,14 +379,105 @@ def test_an_event_that_breaks_its_contract_waits_and_its_channel_with_it(
     assert topics(other) == ["a", "c"]
 
 
-def test_an_unknown_type_is_stored_for_an_upgrade_to_read(
+def sung(entry: Entry, **changes: Any) -> bytes:
+    """An event of a type that only a later version of the sample service knows."""
+    return encode(replace(entry, type="notes.note_sung", type_version=2, **changes))
+
+
+def upgraded() -> Service:
+    """The sample service of a later version: it reads notes that are sung like those written."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class NoteSung(NoteWritten):
+        pass
+
+    contract = replace(CONTRACTS[0], event=NoteSung, type="notes.note_sung", version=2)
+    return replace(
+        NOTES,
+        reads=registry((*CONTRACTS, contract)),
+        inbox_views={**NOTES.inbox_views, NoteSung: heard_view},
+        reactions={**NOTES.reactions, NoteSung: keep},
+    )
+
+
+def heard(conn: psycopg.Connection) -> list[str]:
+    return [row[0] for row in conn.execute("select topic from heard order by topic")]
+
+
+def test_an_unknown_type_is_stored_counted_and_read_after_the_upgrade(
     origin: psycopg.Connection, other: psycopg.Connection
 ) -> None:
-    write(origin, "a")
+    write(origin, "a", "b", text="detto in confidenza")
     number(origin)
-    future = encode(replace(decode(bodies(origin)[0]), type="notes.note_sung"))
-    assert deliver(other, future).stored == 1
-    assert follow(other, NOTES, "ponte", open_box) == 1
+    first, second = bodies(origin)
+    future = sung(decode(first))
+    known = encode(replace(decode(second), previous=hash_of(future)))
+    assert deliver(other, future + b"\n" + known).stored == 2
+    stored = other.execute("select entry from inbox order by position").fetchall()
+    assert bytes(stored[0][0]) == future, "exactly as it came"
+    assert follow(other, NOTES, "ponte", open_box) == 2
+    assert follow_up(other, NOTES, "ponte", open_box) == 0, "nothing has changed"
+    counted = state(other)
+    assert (counted["of_unknown_types"], counted["against_contract"]) == (1, 0)
+    assert heard(other) == ["b"], "the others are not held up"
+    assert follow_up(other, upgraded(), "ponte", open_box) == 1
+    assert heard(other) == ["a", "b"]
+    assert state(other)["of_unknown_types"] == 0
+    assert follow_up(other, upgraded(), "ponte", open_box) == 0, "once"
+    kept = other.execute("select count(*) from event_log where type = 'notes.note_kept'")
+    assert kept.fetchone() == (2,), "its reaction came too, with what was disclosed"
+
+
+def test_a_service_that_projects_counts_what_it_does_not_know_until_the_upgrade(
+    origin: psycopg.Connection, other: psycopg.Connection
+) -> None:
+    write(origin, "a", "b")
+    number(origin)
+    first, second = bodies(origin)
+    future = sung(decode(first))
+    known = encode(replace(decode(second), previous=hash_of(future)))
+    deliver(other, future + b"\n" + known)
+    windows: list[tuple[int, int]] = []
+    projecting = replace(NOTES, project=lambda conn, after, upto: windows.append((after, upto)))
+    assert follow(other, projecting, "ponte", open_box) == 2
+    assert state(other)["of_unknown_types"] == 1
+    later = replace(upgraded(), project=projecting.project)
+    assert follow_up(other, later, "ponte", open_box) == 1
+    assert state(other)["of_unknown_types"] == 0
+    assert len(windows) == 1, "to fold it is the rebuild's work"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"data": {"number": "Rossi Mario"}},
+        {"sealed": b"broken", "sealed_for": "ponte"},
+        {"data": {"note_id": str(uuid4()), "recipient": "scuola", "topic": "x"}},
+    ],
+)
+@pytest.mark.parametrize("followed_before", [True, False])
+def test_what_was_stored_unread_and_breaks_its_contract_is_counted_and_stops_nobody(
+    origin: psycopg.Connection,
+    other: psycopg.Connection,
+    wrong: dict[str, Any],
+    followed_before: bool,
+) -> None:
+    """Nobody can look into a type that they do not know: the upgrade must not believe it."""
+    write(origin, "a", "b")
+    number(origin)
+    first, second = bodies(origin)
+    poison = sung(decode(first), **wrong)
+    known = encode(replace(decode(second), previous=hash_of(poison)))
+    assert deliver(other, poison + b"\n" + known).stored == 2
+    if followed_before:
+        follow(other, NOTES, "ponte", open_box)
+    follow_up(other, upgraded(), "ponte", open_box)
+    follow(other, upgraded(), "ponte", open_box)
+    assert heard(other) == ["b"]
+    counted = state(other)
+    assert (counted["of_unknown_types"], counted["against_contract"]) == (0, 1)
+    assert not counted["healthy"]
+    assert follow_up(other, upgraded(), "ponte", open_box) == 0
 
 
 def test_other_origins_flow_while_one_waits(

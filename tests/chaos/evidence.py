@@ -30,6 +30,7 @@ KERNEL = {
     "command_receipt": "* from command_receipt",
     "stream": "* from stream",
     "follower": "* from follower",
+    "not_understood": "* from not_understood",
 }
 
 

@@ -17,7 +17,7 @@ from psycopg import Connection
 from togheter_shared.log import bus, crash, epochs, outbox
 from togheter_shared.log.entry import BadEntry
 from togheter_shared.log.feed import WAKE_CHANNEL, number_pending
-from togheter_shared.log.follow import follow
+from togheter_shared.log.follow import follow, follow_up
 from togheter_shared.log.head import Head, Signer, read
 from togheter_shared.log.inbox import Delivery, Receiver, may_ask
 from togheter_shared.log.network import Network
@@ -261,6 +261,7 @@ class Engine:
 
     def _follow(self) -> None:
         with self._database() as conn:
+            follow_up(conn, self.service, self.place.organisation, self._open_box)
             self._states["follower"] = ("ok", "")
             while not self.stop.is_set():
                 if not follow(conn, self.service, self.place.organisation, self._open_box):

@@ -34,12 +34,15 @@ def state(conn: Connection) -> dict[str, Any]:
         " (select count(*) from inbox_channel where state <> 'flowing'),"
         " (select count(*) from refused_reaction),"
         " (select count(*) from feed_dispute where resolved_at is null),"
-        " (select coalesce(sum(orphaned), 0)::bigint from inbox_epoch)"
+        " (select coalesce(sum(orphaned), 0)::bigint from inbox_epoch),"
+        " (select count(*) from not_understood where not known),"
+        " (select count(*) from not_understood where known)"
     ).fetchone()
     assert row is not None
     roles = health(conn)
     return {
-        "healthy": all(word == "ok" for word in roles.values()) and row[3] == row[4] == row[6] == 0,
+        "healthy": all(word == "ok" for word in roles.values())
+        and row[3] == row[4] == row[6] == row[9] == 0,
         "roles": roles,
         "not_numbered": row[0],
         "not_published": row[1],
@@ -49,4 +52,6 @@ def state(conn: Connection) -> dict[str, Any]:
         "reactions_refused": row[5],
         "channels_disputed": row[6],
         "orphaned_entries": row[7],
+        "of_unknown_types": row[8],
+        "against_contract": row[9],
     }
