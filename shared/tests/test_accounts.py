@@ -9,7 +9,7 @@ import pytest
 
 from togheter_shared.access import accounts, limits, passwords, sessions, tokens, totp
 from togheter_shared.access.viewer import Role
-from togheter_shared.log.migrate import migrate
+from togheter_shared.run.migrate import migrate
 from togheter_shared.testing.databases import ServiceDatabase
 
 NOW = 1_800_000_000.0

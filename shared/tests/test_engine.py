@@ -16,11 +16,11 @@ from togheter_shared.log import bus
 from togheter_shared.log.epochs import begin, disputes
 from togheter_shared.log.feed import wake
 from togheter_shared.log.head import Head, Signer
-from togheter_shared.log.migrate import migrate
 from togheter_shared.log.network import Network, Organisation, SigningKey
 from togheter_shared.log.store import Context, execute, load
 from togheter_shared.privacy.keys import generate_keys, key_id
 from togheter_shared.run.engine import Engine, Place
+from togheter_shared.run.migrate import migrate
 from togheter_shared.run.state import health, state
 from togheter_shared.testing.databases import ServiceDatabase
 from togheter_shared.testing.sample import NOTE, NOTES, TABLES, WriteNote

@@ -3,49 +3,38 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import psycopg
 import pytest
 
-from togheter_shared.contracts import strictjson
 from togheter_shared.log import outbox
 from togheter_shared.log.entry import decode, encode, hash_of
 from togheter_shared.log.feed import number_pending
 from togheter_shared.log.head import Head
 from togheter_shared.log.inbox import Delivery, Receiver, Taken
-from togheter_shared.log.migrate import migrate
 from togheter_shared.log.store import Context, execute
 from togheter_shared.testing.databases import ServiceDatabase
-from togheter_shared.testing.sample import NOTE, NOTES, TABLES, WriteNote
+from togheter_shared.testing.sample import (
+    NOTE,
+    NOTES,
+    WriteNote,
+    open_box,
+    seal,
+    store_of,
+)
 from togheter_shared.testing.signing import SIGNER, verify
 
 ME = Context(actor="test", correlation_id=uuid4())
 ORIGIN, CHANNEL = "comune.notes", "to.ponte"
 
 
-def seal(recipient: str, event_id: UUID, contract: Any, part: dict[str, Any]) -> bytes:
-    return b"box:" + strictjson.canonical(part)
-
-
-def open_box(event_id: UUID, type_: str, box: bytes) -> dict[str, object]:
-    return dict(strictjson.loads(box[4:]))
-
-
 RECEIVER = Receiver("ponte", frozenset({CHANNEL, "reporting"}), NOTES.reads, open_box, verify)
-
-
-def ready(database: ServiceDatabase) -> psycopg.Connection:
-    with psycopg.connect(database.owner_url, autocommit=True) as owner:
-        owner.execute(TABLES)
-        migrate(owner, ["togheter_shared.log"], database.name)
-    return psycopg.connect(database.url, autocommit=True)
 
 
 @pytest.fixture
 def origin(make_database: Callable[[], ServiceDatabase]) -> Iterator[psycopg.Connection]:
-    with ready(make_database()) as conn:
+    with store_of(make_database()) as conn:
         for topic in ("a", "b"):
             note = uuid4()
             command = WriteNote(note_id=note, topic=topic, text="detto in confidenza")
@@ -56,7 +45,7 @@ def origin(make_database: Callable[[], ServiceDatabase]) -> Iterator[psycopg.Con
 
 @pytest.fixture
 def other(make_database: Callable[[], ServiceDatabase]) -> Iterator[psycopg.Connection]:
-    with ready(make_database()) as conn:
+    with store_of(make_database()) as conn:
         yield conn
 
 

@@ -13,8 +13,8 @@ from togheter_shared.log import epochs, head, outbox
 from togheter_shared.log.feed import number_pending
 from togheter_shared.log.follow import follow
 from togheter_shared.log.inbox import Delivery, Receiver, Taken
-from togheter_shared.log.migrate import migrate
 from togheter_shared.log.store import Context, execute
+from togheter_shared.run.migrate import migrate
 from togheter_shared.testing.databases import ServiceDatabase
 from togheter_shared.testing.sample import NOTE, NOTES, TABLES, WriteNote
 from togheter_shared.testing.signing import SIGNER, verify

@@ -9,11 +9,11 @@ import psycopg
 import pytest
 from click.testing import CliRunner
 
-from togheter_shared.log.migrate import migrate
 from togheter_shared.privacy import persons
 from togheter_shared.privacy.escrow import BadShares, combine, inverse, multiply, split
 from togheter_shared.privacy.organisation import VARIABLE, generate, read_secrets
 from togheter_shared.run.cli_escrow import escrow
+from togheter_shared.run.migrate import migrate
 from togheter_shared.testing.databases import ServiceDatabase
 
 

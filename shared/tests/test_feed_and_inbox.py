@@ -11,7 +11,6 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from togheter_shared.contracts import strictjson
 from togheter_shared.contracts.contract import registry
 from togheter_shared.log import outbox
 from togheter_shared.log.entry import BadEntry, Entry, decode, encode, hash_of
@@ -19,7 +18,6 @@ from togheter_shared.log.feed import number_pending
 from togheter_shared.log.follow import follow, follow_up
 from togheter_shared.log.head import Head, Signer
 from togheter_shared.log.inbox import Delivery, Receiver, Taken
-from togheter_shared.log.migrate import migrate
 from togheter_shared.log.quarantine import discard, quarantined, resolve
 from togheter_shared.log.service import Service
 from togheter_shared.log.store import Context, execute, load
@@ -30,46 +28,31 @@ from togheter_shared.testing.sample import (
     CONTRACTS,
     NOTE,
     NOTES,
-    TABLES,
     NoteWritten,
     WriteNote,
     heard_view,
     keep,
+    open_box,
+    seal,
+    store_of,
 )
 from togheter_shared.testing.signing import SIGNER, message, verify
 
 ME = Context(actor="test", correlation_id=uuid4())
 
 
-def seal(recipient: str, event_id: UUID, contract: Any, part: dict[str, Any]) -> bytes:
-    return b"box:" + strictjson.canonical(part)
-
-
-def open_box(event_id: UUID, type_: str, box: bytes) -> dict[str, object]:
-    if not box.startswith(b"box:"):
-        raise ValueError("broken")
-    return dict(strictjson.loads(box[4:]))
-
-
 RECEIVER = Receiver("ponte", frozenset({"to.ponte"}), NOTES.reads, open_box, verify)
-
-
-def ready(database: ServiceDatabase) -> psycopg.Connection:
-    with psycopg.connect(database.owner_url, autocommit=True) as owner:
-        owner.execute(TABLES)
-        migrate(owner, ["togheter_shared.log"], database.name)
-    return psycopg.connect(database.url, autocommit=True)
 
 
 @pytest.fixture
 def origin(make_database: Callable[[], ServiceDatabase]) -> Iterator[psycopg.Connection]:
-    with ready(make_database()) as conn:
+    with store_of(make_database()) as conn:
         yield conn
 
 
 @pytest.fixture
 def other(make_database: Callable[[], ServiceDatabase]) -> Iterator[psycopg.Connection]:
-    with ready(make_database()) as conn:
+    with store_of(make_database()) as conn:
         yield conn
 
 

@@ -25,7 +25,7 @@ import psycopg
 import pytest
 
 from togheter_shared.access import tokens
-from togheter_shared.log.migrate import migrate
+from togheter_shared.run.migrate import migrate
 from togheter_shared.testing import databases
 from togheter_shared.testing.databases import ServiceDatabase
 from togheter_shared.testing.privacy import PRIVACY
@@ -866,6 +866,10 @@ def test_a_browser_chooses_its_language_and_keeps_it(web: Web) -> None:
     away = web.ask("POST", "/language", body=b"language=it&next=//evil.example", **kind)
     assert away.headers["Location"] == "/"
     assert web.ask("POST", "/language", body=b"language=xx&next=/", **kind).status == 400
+    for hostile in (b"/%0d%0aSet-Cookie:x=1", b"/\xd8\xb9", b"/%D8%B9%0a", b"/%00", b"%5C%5Cevil"):
+        answer = web.ask("POST", "/language", body=b"language=it&next=" + hostile, **kind)
+        assert answer.status in (303, 400), hostile
+        assert answer.headers.get("Set-Cookie", "__Host-").startswith("__Host-")
 
 
 def test_a_problem_is_told_in_the_language_of_who_asks(web: Web) -> None:

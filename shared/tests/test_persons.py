@@ -9,7 +9,6 @@ import psycopg
 import pytest
 
 from togheter_shared.decider import Rejected
-from togheter_shared.log.migrate import migrate
 from togheter_shared.log.store import Context, execute, load
 from togheter_shared.privacy import persons
 from togheter_shared.privacy.organisation import (
@@ -19,6 +18,7 @@ from togheter_shared.privacy.organisation import (
     generate,
     read_keys,
 )
+from togheter_shared.run.migrate import migrate
 from togheter_shared.testing.databases import ServiceDatabase
 from togheter_shared.testing.sample import NOTE, NOTES, TABLES, NoteWritten, WriteNote
 
@@ -172,6 +172,23 @@ def test_a_process_that_knows_the_old_key_alone_learns_the_new_one(
     file.write_text(f"{new}\n{old}\n")
     list(persons.rotate(conn))
     assert read(conn, note).text == "segreto"
+
+
+def test_keys_that_were_read_stay_in_use_while_their_file_is_away(
+    conn: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "privacy.key"
+    monkeypatch.setenv(VARIABLE, f"file:{file}")
+    file.write_text(generate())
+    note = write(conn)
+    file.unlink()
+    monkeypatch.setattr(persons, "READ_AGAIN_SECONDS", 0.0)
+    persons._cache.clear()
+    assert read(conn, note).text == "segreto"
+    assert read(conn, write(conn, "altro")).text == "altro"
+    persons.forget_cached()  # as in a process that starts now
+    with pytest.raises(PrivacyKeyUnreadable):
+        read(conn, note)
 
 
 def test_the_cache_is_bounded(conn: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,8 +9,8 @@ import psycopg
 import pytest
 
 from togheter_shared.decider import Rejected
-from togheter_shared.log.migrate import MigrationChanged, migrate
 from togheter_shared.log.store import Conflict, Context, KeyReused, append, execute, load, transact
+from togheter_shared.run.migrate import MigrationChanged, migrate
 from togheter_shared.testing.databases import ServiceDatabase
 from togheter_shared.testing.sample import NOTE, NOTES, TABLES, CloseNote, NoteWritten, WriteNote
 

@@ -7,7 +7,7 @@ import pytest
 
 from togheter_shared.access import tokens
 from togheter_shared.access.viewer import Viewer
-from togheter_shared.log.migrate import migrate
+from togheter_shared.run.migrate import migrate
 from togheter_shared.testing.databases import ServiceDatabase
 
 

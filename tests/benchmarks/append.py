@@ -24,8 +24,8 @@ from tests.benchmarks.measure import Result, database, in_turns, postgres, resul
 
 from togheter_shared.contracts import strictjson
 from togheter_shared.contracts.schema import dump
-from togheter_shared.log.migrate import migrate
 from togheter_shared.log.store import Context, append
+from togheter_shared.run.migrate import migrate
 from togheter_shared.testing.databases import ServiceDatabase
 from togheter_shared.testing.servers import Postgres
 

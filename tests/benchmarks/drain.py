@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from statistics import median
 from typing import Any
 
 import psycopg
@@ -28,8 +29,8 @@ from tests.benchmarks.measure import (
 
 from togheter_shared.log import bus, outbox
 from togheter_shared.log.head import Signer
-from togheter_shared.log.migrate import migrate
 from togheter_shared.privacy.keys import generate_keys, key_id
+from togheter_shared.run.migrate import migrate
 
 ENTRIES = int(os.environ.get("SIZE") or 100_000)
 PEER = 1_500
@@ -56,6 +57,7 @@ def run() -> Iterator[Result]:
         connection = stack.enter_context(bus.connect(rabbit.amqp_url_for("comune"), heartbeat=0))
         publisher = bus.Publisher(connection, "comune")
         memory: list[int] = []
+        processor: list[float] = []
 
         def ours() -> float:
             with psycopg.connect(inbox.owner_url, autocommit=True) as owner:
@@ -64,12 +66,15 @@ def run() -> Iterator[Result]:
                     other.execute("update feed_channel set published_number = 0")
                 with receiver(settings | {"keys": keys}) as ask:
                     _until_listening(conn, publisher, signer)
+                    _, busy = ask()
                     began = time.monotonic()
                     publish.as_the_relay(conn, publisher, signer, ENTRIES)
-                    memory.append(ask())
+                    memory.append(ask()[0])
                     _until(owner, "select count(*) from inbox", ENTRIES)
                     seconds = time.monotonic() - began
-                    memory.append(ask())
+                    held, now_busy = ask()
+                    memory.append(held)
+                    processor.append((now_busy - busy) * 1000 / ENTRIES)
                 equal = owner.execute("select next_number - 1 from inbox_channel").fetchone()
                 if equal != (ENTRIES,):
                     raise RuntimeError(f"the inbox is at {equal}")
@@ -97,6 +102,21 @@ def run() -> Iterator[Result]:
         unit="events/s",
         n=ENTRIES * rounds,
         reach=15,
+    )
+    each = processor[-rounds:]  # without the round that warmed up
+    yield Result(
+        name="drain/receiver-processor",
+        ours=median(each),
+        peer=None,
+        peer_name=None,
+        ratio=None,
+        unit="µs an entry",
+        n=ENTRIES * rounds,
+        rounds=rounds,
+        reach=None,
+        met=None,
+        lowest=min(each),
+        highest=max(each),
     )
     most, first = max(memory) / 1024, memory[0] / 1024
     yield Result(
@@ -138,8 +158,9 @@ def _until_listening(conn: psycopg.Connection, publisher: bus.Publisher, signer:
 
 
 @contextmanager
-def receiver(settings: dict[str, Any]) -> Iterator[Callable[[], int]]:
-    """The receiver in its process; calling what is yielded gives its memory in KiB."""
+def receiver(settings: dict[str, Any]) -> Iterator[Callable[[], tuple[int, int]]]:
+    """The receiver in its process; calling what is yielded gives its memory in KiB, and the
+    milliseconds for which it has had the processor."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.benchmarks.drain_receiver", json.dumps(settings)],
         cwd=ROOT,
@@ -151,10 +172,11 @@ def receiver(settings: dict[str, Any]) -> Iterator[Callable[[], int]]:
     assert process.stdin is not None and process.stdout is not None
     given, told = process.stdin, process.stdout
 
-    def ask() -> int:
-        given.write("memory\n")
+    def ask() -> tuple[int, int]:
+        given.write("?\n")
         given.flush()
-        return int(told.readline())
+        memory, processor = told.readline().split()
+        return int(memory), int(processor)
 
     try:
         if told.readline().strip() != "ready":

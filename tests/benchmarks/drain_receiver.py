@@ -3,6 +3,7 @@
 import json
 import sys
 import threading
+import time
 from pathlib import Path
 
 from togheter_shared.log.head import Signer
@@ -16,7 +17,8 @@ from tests.benchmarks.events import WRITES
 
 
 def main(settings: str) -> None:
-    """Receive until standard input closes; a line asks how much memory the process holds (KiB)."""
+    """Receive until standard input closes; a line asks how much memory the process holds (KiB), and
+    for how many milliseconds it has had the processor."""
     given = json.loads(settings)
     keys = given["keys"]
     network = Network(
@@ -50,7 +52,7 @@ def main(settings: str) -> None:
     thread.start()
     print("ready", flush=True)
     for _ in sys.stdin:
-        print(resident(), flush=True)
+        print(resident(), round(time.process_time() * 1000), flush=True)
     engine.stop.set()
     thread.join()
 

@@ -23,8 +23,8 @@ from togheter_intake.recognition import find_people
 from togheter_intake.search_index import index_secret, record_hashes
 from togheter_intake.service import SERVICE
 from togheter_shared.contracts.intake import Birth, BirthPrecision, Contact, PersonName
-from togheter_shared.log.migrate import migrate
 from togheter_shared.log.store import Context, execute
+from togheter_shared.run.migrate import migrate
 from togheter_shared.testing.databases import ServiceDatabase
 
 PEOPLE = int(os.environ.get("SIZE") or 1_000_000)

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 import psycopg
 from psycopg.types.json import Jsonb
 from tests.benchmarks import publish
-from tests.benchmarks.append import our_writer, writers
+from tests.benchmarks.append import SECONDS, our_writer, writers
 from tests.benchmarks.events import WRITES
 from tests.benchmarks.measure import Result, database, in_turns, postgres, result, say
 
@@ -18,8 +18,8 @@ from togheter_shared.contracts import strictjson
 from togheter_shared.log import outbox
 from togheter_shared.log.head import Signer
 from togheter_shared.log.inbox import Delivery, Receiver
-from togheter_shared.log.migrate import migrate
 from togheter_shared.privacy.keys import generate_keys, is_signed, key_id
+from togheter_shared.run.migrate import migrate
 from togheter_shared.testing.databases import ServiceDatabase
 
 STORED = int(os.environ.get("SIZE") or 10_000_000)
@@ -63,7 +63,8 @@ def run() -> Iterator[Result]:
             sides[f"append/{stored}"] = stack.enter_context(writers(1, our_writer, place.url))
             sides[f"drain/{stored}"] = drained(place, receiver, bodies)
         rates = in_turns(sides, 5)
-    for what, n in (("append", 5), ("drain", ENTRIES * 5)):
+    appended = round(sum(rates[f"append/{STORED}"]) * SECONDS)
+    for what, n in (("append", appended), ("drain", ENTRIES * len(rates[f"drain/{STORED}"]))):
         yield result(
             f"growth/{what}",
             rates[f"{what}/{STORED}"],

@@ -28,9 +28,9 @@ from tests.benchmarks.measure import (
 from togheter_shared.log import bus, outbox
 from togheter_shared.log.feed import number_pending
 from togheter_shared.log.head import Signer
-from togheter_shared.log.migrate import migrate
 from togheter_shared.log.store import Context, append
 from togheter_shared.privacy.keys import generate_keys, key_id
+from togheter_shared.run.migrate import migrate
 from togheter_shared.testing.databases import ServiceDatabase
 
 ENTRIES = 20_000

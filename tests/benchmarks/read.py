@@ -17,9 +17,9 @@ from tests.benchmarks import append, message_db
 from tests.benchmarks.events import WRITES, NeedNoted, need
 from tests.benchmarks.measure import Result, database, in_turns, postgres, result, say
 
-from togheter_shared.log.migrate import migrate
 from togheter_shared.log.store import Context
 from togheter_shared.log.store import append as append_events
+from togheter_shared.run.migrate import migrate
 
 EVENTS = int(os.environ.get("SIZE") or 200_000)
 WINDOW = 5_000

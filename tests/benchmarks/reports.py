@@ -19,7 +19,7 @@ from togheter_reporting.histories import history, interleave, store
 from togheter_reporting.past import as_of
 from togheter_reporting.rebuild import rebuild
 from togheter_reporting.service import SERVICE
-from togheter_shared.log.migrate import migrate
+from togheter_shared.run.migrate import migrate
 
 EVENTS = int(os.environ.get("EVENTS") or 100_000)
 PERSONS_A_PART = 2_000

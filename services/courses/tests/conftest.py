@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from togheter_courses.service import SERVICE
-from togheter_shared.log.migrate import migrate
+from togheter_shared.run.migrate import migrate
 from togheter_shared.testing.databases import ServiceDatabase
 
 

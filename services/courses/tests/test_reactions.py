@@ -25,8 +25,8 @@ from togheter_shared.log.entry import decode
 from togheter_shared.log.feed import number_pending
 from togheter_shared.log.follow import follow
 from togheter_shared.log.inbox import Delivery, Receiver
-from togheter_shared.log.migrate import migrate
 from togheter_shared.log.store import Context, append, execute
+from togheter_shared.run.migrate import migrate
 from togheter_shared.testing.databases import ServiceDatabase
 from togheter_shared.testing.signing import SIGNER, verify
 

@@ -22,7 +22,7 @@ import pytest
 from togheter_courses.service import SERVICE
 from togheter_courses.web import CoursesWeb
 from togheter_shared.access import tokens
-from togheter_shared.log.migrate import migrate
+from togheter_shared.run.migrate import migrate
 from togheter_shared.run.openapi import openapi
 from togheter_shared.testing import databases
 from togheter_shared.testing.privacy import PRIVACY

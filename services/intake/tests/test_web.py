@@ -26,8 +26,8 @@ from togheter_intake.jobs import forget_expired
 from togheter_intake.recognition import reindex
 from togheter_intake.service import SERVICE
 from togheter_shared.access import tokens
-from togheter_shared.log.migrate import migrate
 from togheter_shared.privacy.keys import generate_keys
+from togheter_shared.run.migrate import migrate
 from togheter_shared.testing import databases
 from togheter_shared.testing.privacy import PRIVACY
 from togheter_shared.testing.processes import free_port

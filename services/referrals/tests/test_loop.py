@@ -49,12 +49,12 @@ from togheter_shared.log.erase import erase_subject
 from togheter_shared.log.feed import number_pending
 from togheter_shared.log.follow import follow
 from togheter_shared.log.inbox import Delivery, Receiver
-from togheter_shared.log.migrate import migrate
 from togheter_shared.log.network import Network, Organisation, SigningKey
 from togheter_shared.log.sealing import open_box, seal_for
 from togheter_shared.log.service import Service
 from togheter_shared.log.store import Context, append, execute, load
 from togheter_shared.privacy.keys import generate_keys
+from togheter_shared.run.migrate import migrate
 from togheter_shared.testing.databases import (
     ServiceDatabase,
     drop_database,

@@ -27,8 +27,8 @@ from togheter_referrals.web import ReferralsWeb, today
 from togheter_shared.access import tokens
 from togheter_shared.contracts.intake import Area, PersonName
 from togheter_shared.contracts.referrals import AgeBand, Identity, Urgency
-from togheter_shared.log.migrate import migrate
 from togheter_shared.log.store import Context, execute
+from togheter_shared.run.migrate import migrate
 from togheter_shared.run.openapi import openapi
 from togheter_shared.testing import databases
 from togheter_shared.testing.privacy import PRIVACY

@@ -12,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from togheter_reporting.rebuild import rebuild
 from togheter_reporting.service import SERVICE
-from togheter_shared.log.migrate import migrate
+from togheter_shared.run.migrate import migrate
 from togheter_shared.testing.databases import ServiceDatabase
 from togheter_shared.testing.packages import ensure_pango
 

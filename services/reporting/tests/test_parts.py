@@ -17,7 +17,7 @@ from togheter_reporting.projection import project
 from togheter_reporting.rebuild import rebuild
 from togheter_reporting.verify import verify
 from togheter_shared.log import follow
-from togheter_shared.log.migrate import grant
+from togheter_shared.run.migrate import grant
 
 LOG = "select md5(string_agg(i::text, E'\\n' order by position)) from inbox i"
 

@@ -30,7 +30,7 @@ from togheter_reporting.projection import project
 from togheter_reporting.rebuild import rebuild
 from togheter_reporting.service import SERVICE
 from togheter_shared.log import follow
-from togheter_shared.log.migrate import migrate
+from togheter_shared.run.migrate import migrate
 from togheter_shared.testing.databases import drop_database, ensure_database
 from togheter_shared.testing.plugin import TEST_PREFIX
 from togheter_shared.testing.servers import Postgres

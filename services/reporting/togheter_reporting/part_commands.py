@@ -25,14 +25,22 @@ def list_parts(program: Program, as_json: bool) -> None:
     """The parts of the log, from when to when, and which are away."""
     with program.database() as conn:
         found = cutting.parts(conn)
-    for part in found:
-        state = "open" if part.month is None else "away" if part.away_since else "here"
-        if as_json:
-            about = {"month": part.month, "state": state, "events": part.events}
-            click.echo(json.dumps(about | {"from": part.first_position, "to": part.last_position}))
-        else:
-            last = part.last_position or ""
-            click.echo(f"{part.month or 'now':8} {state:5} {part.first_position}–{last}")
+    told = [
+        {
+            "month": part.month,
+            "state": "open" if part.month is None else "away" if part.away_since else "here",
+            "events": part.events,
+            "from": part.first_position,
+            "to": part.last_position,
+        }
+        for part in found
+    ]
+    if as_json:
+        click.echo(json.dumps(told))
+        return
+    for one in told:
+        last = one["to"] or ""
+        click.echo(f"{one['month'] or 'now':8} {one['state']:5} {one['from']}–{last}")
 
 
 @log.command("turn")

@@ -15,7 +15,7 @@ from togheter_reporting.figures import SWAP
 from togheter_reporting.parts import require
 from togheter_reporting.past import SNAPSHOTS, drop_snapshots, let_look_back, take_snapshot
 from togheter_reporting.projection import WINDOW, fold, next_window
-from togheter_shared.log.migrate import grant
+from togheter_shared.run.migrate import grant
 
 REBUILDING = 7_203_101
 """The advisory lock of the one rebuild of a database."""

@@ -10,8 +10,8 @@ from psycopg.rows import namedtuple_row
 
 from togheter_shared.contracts.contract import Contract, Registry
 from togheter_shared.log import crash
-from togheter_shared.log import sealed as sealed_fields
 from togheter_shared.log.entry import Entry, encode, hash_of
+from togheter_shared.privacy import at_rest
 
 LOCK = 7_203_002
 """The advisory lock of the one sequencer of a database."""
@@ -98,7 +98,7 @@ def _public_form(
     names = contract.sealed_fields(channel, organisation)
     if names:
         sealed_for = channel.removeprefix("to.") if channel.startswith("to.") else reporting
-        stored = sealed_fields.fields_of(row)
+        stored = at_rest.fields_of(row)
         part = {name: stored[name] for name in contract.classes if name in names & stored.keys()}
         sealed = seal(sealed_for, row.event_id, contract, part)
     return Entry(

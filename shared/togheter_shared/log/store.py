@@ -15,8 +15,9 @@ from togheter_shared.contracts import strictjson
 from togheter_shared.contracts.contract import Registry, split
 from togheter_shared.contracts.fields import FieldClass
 from togheter_shared.decider import AnyDecider, Rejected
-from togheter_shared.log import crash, sealed
+from togheter_shared.log import crash
 from togheter_shared.log.service import Recorded, Service
+from togheter_shared.privacy import at_rest
 from togheter_shared.privacy.persons import Erased
 
 ATTEMPTS = 8
@@ -64,11 +65,11 @@ def load(
         raise Rejected("Questo identificativo è di un'altra cosa: controllalo.", "wrong_kind")
     events = []
     for row in rows:
-        data = row.open | sealed.fields_of(row)
+        data = row.open | at_rest.fields_of(row)
         if row.destroyed_at is not None:
             contract = registry.find(row.type, row.type_version)
             assert contract is not None, f"{row.type} is in the log and has no contract"
-            data |= sealed.instead(contract, data)
+            data |= at_rest.instead(contract, data)
         events.append(registry.load(row.type, row.type_version, data))
     return events, rows[-1].stream_version if rows else 0
 
@@ -129,7 +130,7 @@ def append(
     parts = [split(event, contract) for event, contract in zip(events, contracts, strict=True)]
     event_ids = [uuid4() for _ in events]
     try:
-        boxes = sealed.seal(conn, stream_id, event_ids, contracts, parts)
+        boxes = at_rest.seal(conn, stream_id, event_ids, contracts, parts)
     except Erased:
         raise Rejected(
             "I dati di questa persona sono stati cancellati: registrala di nuovo.", "erased"

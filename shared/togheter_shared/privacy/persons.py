@@ -76,14 +76,22 @@ _organisations: dict[str, tuple[float, OrganisationKeys]] = {}
 
 def organisation_keys(wanted: str | None = None) -> OrganisationKeys:
     """The organisation's keys as the environment names them, read again when one is `wanted` that
-    is not known: so the key changes while everything runs. Raises `PrivacyKeyUnreadable`."""
+    is not known: so the key changes while everything runs.
+
+    Keys that were read once stay in use while they cannot be read again: a file that is away for a
+    moment stops nobody. Raises `PrivacyKeyUnreadable` when what is wanted is not known.
+    """
     source = os.environ.get(VARIABLE, "")
     if not source:
         raise PrivacyKeyUnreadable(f"{VARIABLE} is not set; see deploy/partner/env.example")
     read_at, known = _organisations.get(source, (0.0, None))
     stale = time.monotonic() - read_at > READ_AGAIN_SECONDS
     if known is None or stale or (wanted is not None and wanted not in known.keys):
-        known = read_keys(source)
+        try:
+            known = read_keys(source)
+        except PrivacyKeyUnreadable:
+            if known is None or (wanted is not None and wanted not in known.keys):
+                raise
         _organisations[source] = (time.monotonic(), known)
     return known
 

@@ -253,7 +253,7 @@ def _migrate(program: Program, as_json: bool) -> None:
     """Bring the database up to date, as its owner; safe to run again."""
     from psycopg.conninfo import conninfo_to_dict
 
-    from togheter_shared.log.migrate import MigrationChanged, migrate
+    from togheter_shared.run.migrate import MigrationChanged, migrate
 
     settings = program.settings
     role = str(conninfo_to_dict(settings.database_url).get("user", ""))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from togheter_shared.access import accounts as rooms
+from togheter_shared.access import accounts as people
 from togheter_shared.access.viewer import Role
 from togheter_shared.run.cli import MISUSED, Program, stop
 
@@ -36,7 +36,7 @@ def _database(program: Program, *, owner: bool = False) -> Iterator["Connection"
         )
     except psycopg.errors.UndefinedTable:
         stop("the database of accounts is empty; run `accounts migrate` first")
-    except rooms.AccountError as error:
+    except people.AccountError as error:
         stop(str(error))
 
 
@@ -51,7 +51,7 @@ def _migrate(program: Program) -> None:
     """Bring the database of accounts up to date, as its owner; safe to run again."""
     from psycopg.conninfo import conninfo_to_dict
 
-    from togheter_shared.log.migrate import migrate
+    from togheter_shared.run.migrate import migrate
 
     with _database(program, owner=True) as conn:
         role = str(conninfo_to_dict(program.settings.accounts_url or "").get("user", ""))
@@ -71,8 +71,8 @@ def _add(
 ) -> None:
     """Make an account, and print the secret that sets its password: once, within three days."""
     with _database(program) as conn, conn.transaction():
-        rooms.add(conn, name, [Role(role) for role in roles], full_name=full_name, email=email)
-        secret = rooms.invite(conn, name)
+        people.add(conn, name, [Role(role) for role in roles], full_name=full_name, email=email)
+        secret = people.invite(conn, name)
     click.echo(secret)
 
 
@@ -82,7 +82,7 @@ def _add(
 def _list(program: Program, as_json: bool) -> None:
     """Show who has an account, with which roles, and whether it can be used."""
     with _database(program) as conn:
-        found = rooms.everybody(conn)
+        found = people.everybody(conn)
     if as_json:
         items = [
             {
@@ -107,7 +107,7 @@ def _list(program: Program, as_json: bool) -> None:
 def _disable(program: Program, name: str) -> None:
     """End an account's sessions and let nobody use it, from the next request on."""
     with _database(program) as conn:
-        rooms.disable(conn, name)
+        people.disable(conn, name)
 
 
 @accounts.command("enable")
@@ -116,7 +116,7 @@ def _disable(program: Program, name: str) -> None:
 def _enable(program: Program, name: str) -> None:
     """Let a disabled account be used again."""
     with _database(program) as conn:
-        rooms.enable(conn, name)
+        people.enable(conn, name)
 
 
 @accounts.command("roles")
@@ -126,7 +126,7 @@ def _enable(program: Program, name: str) -> None:
 def _roles(program: Program, name: str, roles: tuple[str, ...]) -> None:
     """Give an account these roles and no others; its sessions end."""
     with _database(program) as conn:
-        rooms.set_roles(conn, name, [Role(role) for role in roles])
+        people.set_roles(conn, name, [Role(role) for role in roles])
 
 
 @accounts.command("reset")
@@ -135,5 +135,5 @@ def _roles(program: Program, name: str, roles: tuple[str, ...]) -> None:
 def _reset(program: Program, name: str) -> None:
     """Take away password, second factor and sessions, and print a new secret to set it up."""
     with _database(program) as conn:
-        secret = rooms.reset(conn, name)
+        secret = people.reset(conn, name)
     click.echo(secret)

@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http.client import responses
 from time import monotonic, perf_counter
@@ -23,7 +23,7 @@ from werkzeug.routing import Map, Rule
 from togheter_shared.access.tokens import find
 from togheter_shared.access.viewer import NOBODY, Viewer
 from togheter_shared.contracts import strictjson
-from togheter_shared.contracts.schema import dump, load
+from togheter_shared.contracts.schema import load
 from togheter_shared.run.kernel_pages import ACCESSIBILITY, LANGUAGE, accessibility, change_language
 from togheter_shared.run.logs import describe
 from togheter_shared.run.openapi import DOCUMENT, HEALTH, METRICS, openapi
@@ -39,10 +39,18 @@ from togheter_shared.run.operation import (
     load_query,
 )
 from togheter_shared.run.problems import MEDIA, Problem, problem_of
+from togheter_shared.run.replies import (
+    API_HEADERS,
+    PAGE_HEADERS,
+    Reply,
+    json_bytes,
+    reply_of,
+    static_reply,
+    unless_known,
+)
 from togheter_shared.run.webserver import KEPT_UNREAD
 from togheter_shared.web.language import COOKIE, chosen
 from togheter_shared.web.render import KERNEL, Pages, Shell
-from togheter_shared.web.static import static_files
 
 if TYPE_CHECKING:  # psycopg must not be imported before the process is cooperative
     from psycopg import Connection
@@ -58,35 +66,6 @@ SECONDS = Histogram(
     ["route"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15),
 )
-
-_ALWAYS = (("X-Content-Type-Options", "nosniff"),)
-_API_HEADERS = (
-    *_ALWAYS,
-    ("Referrer-Policy", "no-referrer"),
-    ("Cache-Control", "no-store"),
-    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
-)
-_PAGE_HEADERS = (
-    *_ALWAYS,
-    # with no-referrer, browsers send the origin `null` with our own forms
-    ("Referrer-Policy", "same-origin"),
-    ("Cache-Control", "no-store"),
-    (
-        "Content-Security-Policy",
-        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
-        "object-src 'none'; img-src 'self' data:",  # the style sheet has its small pictures inside
-    ),
-    ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
-    ("Cross-Origin-Opener-Policy", "same-origin"),
-    ("X-Frame-Options", "DENY"),
-)
-_FILE_HEADERS = (
-    *_ALWAYS,
-    ("Cache-Control", "public, max-age=3600"),
-    ("Vary", "Accept-Encoding"),
-)
-_FOR_EVER = ("Cache-Control", "public, max-age=31536000, immutable")
-_HEADERS = {"api": _API_HEADERS, "page": _PAGE_HEADERS, "file": _FILE_HEADERS}
 
 _STATIC = Operation(
     kind="file", method="GET", url="/static/<path:name>", scope=None, summary="A file of the pages"
@@ -108,13 +87,6 @@ class Route:
 
     operation: Operation
     call: Callable[[Request], Any]
-
-
-@dataclass(frozen=True, slots=True)
-class _Reply:
-    status: int
-    headers: Sequence[tuple[str, str]]
-    body: bytes
 
 
 class Application:
@@ -215,7 +187,7 @@ class Application:
 
     def _serve(
         self, route: Route, path: Mapping[str, Any], environ: Environ, correlation_id: UUID
-    ) -> _Reply:
+    ) -> Reply:
         operation = route.operation
         viewer = NOBODY if operation.scope is None else self._viewer(operation, environ)
         environ[_VIEWER] = viewer
@@ -246,9 +218,9 @@ class Application:
             route=f"{operation.method} {operation.url}",
         )
         if operation is _STATIC:
-            return _static_reply(request, environ)
-        reply = _reply(operation, route.call(request))
-        return _unless_known(reply, environ.get("HTTP_IF_NONE_MATCH", ""))
+            return static_reply(request, environ)
+        reply = reply_of(operation, route.call(request))
+        return unless_known(reply, environ.get("HTTP_IF_NONE_MATCH", ""))
 
     def _viewer(self, operation: Operation, environ: Environ) -> Viewer:
         """Who asks, as the database says now; raises a `Refusal` when it may not."""
@@ -289,7 +261,7 @@ class Application:
         operation: Operation | None,
         environ: Environ,
         correlation_id: UUID,
-    ) -> _Reply:
+    ) -> Reply:
         wants_page = (
             operation.kind == "page"
             if operation is not None
@@ -297,8 +269,8 @@ class Application:
         )
         document = problem.document()
         if not wants_page:
-            headers = [*_API_HEADERS, *problem.headers.items(), ("Content-Type", MEDIA)]
-            return _Reply(problem.status, headers, _json(document))
+            headers = [*API_HEADERS, *problem.headers.items(), ("Content-Type", MEDIA)]
+            return Reply(problem.status, headers, json_bytes(document))
         viewer = environ.get(_VIEWER, NOBODY)
         request = Request(
             viewer=viewer,
@@ -308,8 +280,8 @@ class Application:
         )
         told = {"detail": "", "errors": (), **document}
         text = self._pages("problem.html", request, **told)
-        headers = [*_PAGE_HEADERS, *problem.headers.items(), ("Content-Type", HTML)]
-        return _Reply(problem.status, headers, text.encode())
+        headers = [*PAGE_HEADERS, *problem.headers.items(), ("Content-Type", HTML)]
+        return Reply(problem.status, headers, text.encode())
 
     def _answer_health(self, _: Request) -> Answer:
         until, answer = self._health
@@ -429,68 +401,5 @@ def _idempotency_key(environ: Environ) -> str | None:
     return key
 
 
-# --- what goes ----------------------------------------------------------------------------------
-
-
-def _unless_known(reply: _Reply, known: str) -> _Reply:
-    """304 without a body for who has it: one of the ETags in If-None-Match is the answer's."""
-    etag = dict(reply.headers).get("ETag")
-    if etag is None or reply.status != 200 or etag not in re.findall(r'"[^"]*"', known):
-        return reply
-    return _Reply(304, reply.headers, b"")
-
-
-def _reply(operation: Operation, result: Any) -> _Reply:
-    status, headers = operation.status, dict(_HEADERS[operation.kind])
-    if isinstance(result, Answer):
-        status, result, more = result.status, result.body, result.headers
-        headers.update(more)
-    if result is None:
-        body = b""
-        status = 204 if status == 200 else status
-    elif isinstance(result, bytes):
-        body = result
-    elif isinstance(result, str):
-        body = result.encode()
-    elif operation.answer is None:
-        raise TypeError(f"{operation.url} declares no answer and gave {type(result).__name__}")
-    elif operation.many:
-        body = _json([_document(operation, item) for item in result])
-    else:
-        body = _json(_document(operation, result))
-    if body:
-        headers.setdefault("Content-Type", operation.media or JSON)
-    for name, value in headers.items():
-        if _UNPRINTABLE.search(value) or not value.isascii():
-            raise ValueError(f"the header {name} holds a control or a non-ASCII character")
-    return _Reply(status, list(headers.items()), body)
-
-
-def _document(operation: Operation, item: Any) -> dict[str, Any]:
-    if type(item) is not operation.answer:
-        raise TypeError(f"{operation.url} declares another answer than {type(item).__name__}")
-    return dump(item)
-
-
-def _json(document: Any) -> bytes:
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-
-
 def _answer_static(_: Request) -> Answer:
-    raise NotImplementedError("answered by _static_reply, which sees the header If-None-Match")
-
-
-def _static_reply(request: Request, environ: Environ) -> _Reply:
-    found = static_files().get(request.path["name"])
-    if found is None:
-        raise NotFound()
-    given = parse_qsl(environ.get("QUERY_STRING", "")[:100])
-    headers = [*_FILE_HEADERS, ("ETag", found.etag)]
-    if ("v", found.version) in given:
-        headers = [header for header in headers if header[0] != "Cache-Control"] + [_FOR_EVER]
-    if environ.get("HTTP_IF_NONE_MATCH") == found.etag:
-        return _Reply(304, headers, b"")
-    headers.append(("Content-Type", found.media))
-    if found.packed is not None and "gzip" in environ.get("HTTP_ACCEPT_ENCODING", ""):
-        return _Reply(200, [*headers, ("Content-Encoding", "gzip")], found.packed)
-    return _Reply(200, headers, found.body)
+    raise NotImplementedError("answered by static_reply, which sees the header If-None-Match")

@@ -1,15 +1,19 @@
 """A tiny service for the kernel's own tests: notes that one organisation sends to another."""
 
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
+import psycopg
 from psycopg import Connection
 
+from togheter_shared.contracts import strictjson
 from togheter_shared.contracts.contract import Audience, Contract, registry
 from togheter_shared.contracts.fields import DISCLOSED, PERSONAL, Code, LongText
 from togheter_shared.decider import Decider, Rejected
 from togheter_shared.log.service import Reaction, Received, Recorded, Service
+from togheter_shared.run.migrate import migrate
+from togheter_shared.testing.databases import ServiceDatabase
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,3 +151,26 @@ NOTES = Service(
     inbox_views={NoteWritten: heard_view},
     reactions={NoteWritten: keep},
 )
+
+
+# --- what hands its messages over without keys ----------------------------------------------------
+
+
+def seal(recipient: str, event_id: UUID, contract: Contract, part: dict[str, Any]) -> bytes:
+    """A box that can be looked into."""
+    return b"box:" + strictjson.canonical(part)
+
+
+def open_box(event_id: UUID, type_: str, box: bytes) -> dict[str, object]:
+    """What `seal` put in. Raises `ValueError`."""
+    if not box.startswith(b"box:"):
+        raise ValueError("broken")
+    return dict(strictjson.loads(box[4:]))
+
+
+def store_of(database: ServiceDatabase) -> Connection:
+    """A connection to the store of this service, made in an empty database."""
+    with psycopg.connect(database.owner_url, autocommit=True) as owner:
+        owner.execute(TABLES)
+        migrate(owner, ["togheter_shared.log"], database.name)
+    return psycopg.connect(database.url, autocommit=True)
