@@ -1,5 +1,6 @@
 """Somebody is forgotten: nothing of them is left in the database, and nobody else is touched."""
 
+import json
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -7,16 +8,18 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 from psycopg import sql
 
 from togheter_intake.accesses import ACCESS, RecordAccess
 from togheter_intake.cases import CASE, FlagVulnerability, OpenCase, case_of
+from togheter_intake.cli import main
 from togheter_intake.doors import DOOR, OpenDoor
 from togheter_intake.identifiers import Identifier
 from togheter_intake.matching import Identity
 from togheter_intake.people import PERSON, RegisterPerson
 from togheter_intake.recognition import find_people
-from togheter_intake.search_index import index_secret, record_hashes
+from togheter_intake.search_index import SECRET, index_secret, record_hashes
 from togheter_intake.service import SERVICE
 from togheter_shared.contracts.intake import (
     AccessKind,
@@ -28,9 +31,10 @@ from togheter_shared.contracts.intake import (
 )
 from togheter_shared.contracts.intake_cases import Vulnerability
 from togheter_shared.decider import Rejected
-from togheter_shared.log.erase import erase_subject
+from togheter_shared.log.erase import UnknownSubject, erase_subject
 from togheter_shared.log.store import Context, execute, load
 from togheter_shared.testing.databases import ServiceDatabase
+from togheter_shared.testing.privacy import PRIVACY
 from togheter_shared.testing.servers import Postgres
 
 TODAY = date(2026, 3, 2)
@@ -170,6 +174,48 @@ def test_a_search_finds_those_who_stay_alone(
     erase_subject(conn, SERVICE, gone, "officer")
     assert find_people(conn, Identity(given=CANARIES[0], family=CANARIES[1])) == []
     assert find_people(conn, Identity(given="Bianca", family="Verdi")) == [stays]
+
+
+@pytest.mark.parametrize("unknown", [UUID(int=7), SECRET])
+def test_an_id_that_is_nobody_s_gets_no_receipt_and_destroys_nothing(
+    conn: psycopg.Connection, people: tuple[UUID, UUID], unknown: UUID
+) -> None:
+    before = rows(conn)
+    with pytest.raises(UnknownSubject):
+        erase_subject(conn, SERVICE, unknown, "officer")
+    assert rows(conn) == before
+
+
+def test_the_command_says_what_it_did_and_what_it_did_not(
+    conn: psycopg.Connection,
+    intake: ServiceDatabase,
+    people: tuple[UUID, UUID],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    settings = {
+        "TOGHETER_ORG": "ponte",
+        "DATABASE_URL": intake.url,
+        "AMQP_URL": "amqp://127.0.0.1:1/",
+        "TOGHETER_NETWORK": str(tmp_path),
+        "TOGHETER_KEYS": str(tmp_path),
+        **PRIVACY,
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+
+    def run(*words: str) -> tuple[int, str]:
+        done = CliRunner().invoke(main, ["privacy", *words])
+        return done.exit_code, done.output
+
+    assert run("erase", str(people[0]))[0] == 2
+    assert run("erase", str(uuid4()), "--yes")[0] == 1
+    assert json.loads(run("erasures", "--json")[1]) == []
+    code, said = run("erase", str(people[0]), "--yes")
+    assert code == 0 and "disclosures were erased" in said and not mentioned({"said": [said]})
+    [receipt] = json.loads(run("erasures", "--json")[1])
+    assert receipt["subject_id"] == str(people[0])
+    assert mentioned(rows(conn)) == set()
 
 
 def test_asked_again_it_changes_no_receipt(

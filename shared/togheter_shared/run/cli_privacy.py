@@ -64,13 +64,16 @@ def _rotate(program: Program) -> None:
 @click.pass_obj
 def _erase(program: Program, subject: UUID, yes: bool) -> None:
     """Forget a person, a referral or an enrolment, by its id, in this service and for ever."""
-    from togheter_shared.log.erase import erase_subject
+    from togheter_shared.log.erase import UnknownSubject, erase_subject
 
     if not yes:
         stop("nothing was done; add --yes: what is erased opens never again", MISUSED)
     program.settings  # noqa: B018 (says what is missing)
     with program.database() as conn:
-        done = erase_subject(conn, program.service, subject, getpass.getuser())
+        try:
+            done = erase_subject(conn, program.service, subject, getpass.getuser())
+        except UnknownSubject:
+            stop("nothing was done: nothing here is about that id; check it, and the service")
     click.echo(f"{done.events} events and {done.boxes} disclosures were erased")
     for organisation in done.told:
         click.echo(f"{organisation} was told who it is: ask it to erase the referral too")
